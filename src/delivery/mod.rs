@@ -1,0 +1,1 @@
+//! To the upstream, sooner or later.

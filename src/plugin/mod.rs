@@ -1,0 +1,192 @@
+//! What the guests say. The only room that names wasmtime.
+//!
+//! A [`Plugin`] is a component, compiled and linked; the [`Catalog`] keeps each one once. A [`Chain`] is
+//! what a route runs: its plugins with their configuration and keys, in the order verify, filter,
+//! transform. [`Chain::judge`] is the only maker of [`Accepted`], and nothing reaches an upstream
+//! without one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::webhook::{Overlay, Webhook};
+
+/// The three questions a plugin may answer, in the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Is it authentic?
+    Verify,
+    /// Is it wanted?
+    Filter,
+    /// What is delivered?
+    Transform,
+}
+
+impl Stage {
+    /// The word in logs, metrics and the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Filter => "filter",
+            Self::Transform => "transform",
+        }
+    }
+}
+
+/// What a route's chain decided about a webhook.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Goes on to its upstreams.
+    Accepted(Accepted),
+    /// Acknowledged to the sender, delivered to no one.
+    Dropped {
+        /// The plugin that said so, by its name in the configuration.
+        plugin: Arc<str>,
+        /// For the log.
+        reason: String,
+    },
+    /// Refused.
+    Rejected {
+        /// The plugin that said so.
+        plugin: Arc<str>,
+        /// 400 to 499; the host replaces anything else by 403.
+        status: u16,
+        /// For the log; the sender never sees it.
+        reason: String,
+    },
+    /// Answered here, as in a provider's handshake.
+    Responded {
+        /// The plugin that answers.
+        plugin: Arc<str>,
+        /// The answer, bounded and stripped of hop-by-hop fields.
+        response: Response,
+    },
+}
+
+/// A direct answer to the sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// 200 to 599.
+    pub status: http::StatusCode,
+    /// Valid names and values.
+    pub fields: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// At most [`RESPONSE_BYTES_MAX`].
+    pub body: bytes::Bytes,
+}
+
+/// A handshake answer is a token or a line of JSON; 64 KiB is generous.
+pub const RESPONSE_BYTES_MAX: usize = 64 << 10;
+
+/// Proof that a chain let this webhook through; only this room can make one.
+#[derive(Debug)]
+pub struct Accepted {
+    webhook: Arc<Webhook>,
+    overlays: Vec<Overlay>,
+    event: Option<Arc<str>>,
+}
+
+impl Accepted {
+    /// The webhook as it was received.
+    #[must_use]
+    pub fn webhook(&self) -> &Arc<Webhook> {
+        &self.webhook
+    }
+
+    /// What each delivery changes; at least one.
+    #[must_use]
+    pub fn overlays(&self) -> &[Overlay] {
+        &self.overlays
+    }
+
+    /// The name of the event, where a plugin left the note `event`.
+    #[must_use]
+    pub fn event(&self) -> Option<&Arc<str>> {
+        self.event.as_ref()
+    }
+
+    /// Takes the parts for delivery.
+    #[must_use]
+    pub fn into_parts(self) -> (Arc<Webhook>, Vec<Overlay>) {
+        (self.webhook, self.overlays)
+    }
+}
+
+/// Why a plugin could not do its work: never a verdict about the webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// It used up its time.
+    Time,
+    /// It asked for more memory than it may have.
+    Memory,
+    /// It panicked, ran off its stack, called what is not granted, ...
+    Trap,
+    /// It returned or asked for more than a bound allows.
+    Output,
+    /// There was no free sandbox in time: not the plugin's fault.
+    Overload,
+    /// It said itself that a later attempt may succeed.
+    Temporary,
+    /// It said itself that it can never handle this webhook.
+    Permanent,
+}
+
+impl FailureKind {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Trap => "trap",
+            Self::Output => "output",
+            Self::Overload => "overload",
+            Self::Temporary => "temporary",
+            Self::Permanent => "permanent",
+        }
+    }
+
+    /// Whether the sender should be told to try again (503) or that we are broken (500).
+    #[must_use]
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Self::Overload | Self::Temporary)
+    }
+}
+
+/// A plugin could not do its work. `Display` is the sentence that the operator reads.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// By its name in the configuration.
+    pub plugin: Arc<str>,
+    /// Where it happened.
+    pub stage: Stage,
+    /// What kind.
+    pub kind: FailureKind,
+    /// What happened, with the limit that was hit and the cure, in one line.
+    pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "plugin `{}` failed in {}: {}", self.plugin, self.stage.as_str(), self.detail)
+    }
+}
+
+/// What a failure means for the webhook at hand. A verify stage has no choice: it refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// The sender hears 500 or 503 and calls again.
+    #[default]
+    Refuse,
+    /// The chain goes on without this plugin's say.
+    Skip,
+}
+
+/// What one call of a plugin may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Computing time of one stage; 1 ms to 10 s, default 10 ms.
+    pub time: Duration,
+    /// Bytes over all memories of the instance; 64 KiB to 256 MiB, default 16 MiB.
+    pub memory: usize,
+}

@@ -1,0 +1,222 @@
+//! One webhook: what a sender's call was, in shared bytes, and the changes that plugins lay over it.
+//!
+//! A webhook is never changed. A transform describes its changes in an [`Overlay`], which is applied
+//! when the head towards an upstream is written; so a retry, a replay and a second upstream all start
+//! from the bytes that were verified.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Method};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Ours, unique for each webhook received; in every log line and in the answer's `hookgate-id`.
+///
+/// A version 7 UUID, so that ids sort by arrival. Not a secret: its random part comes from a fast
+/// generator, because a system call per webhook would cost more than the route lookup.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WebhookId(Uuid);
+
+impl WebhookId {
+    /// A new id for a webhook that arrived at `now`.
+    #[must_use]
+    pub fn new(now: Arrival) -> Self {
+        let mut random = [0_u8; 10];
+        fastrand::fill(&mut random);
+        Self(uuid::Builder::from_unix_timestamp_millis(now.unix_ms(), &random).into_uuid())
+    }
+}
+
+impl fmt::Display for WebhookId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0_u8; uuid::fmt::Simple::LENGTH];
+        write!(f, "wh_{}", self.0.as_simple().encode_lower(&mut text))
+    }
+}
+
+impl fmt::Debug for WebhookId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// When the head of a webhook was there: on the wall clock for people and signatures, and on the
+/// monotonic one for deadlines.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    wall: SystemTime,
+    /// The same moment on the clock that deadlines are measured by.
+    pub instant: Instant,
+}
+
+impl Arrival {
+    /// Stamps this moment. The only place that reads the wall clock.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is where arrival is stamped")]
+    pub fn now() -> Self {
+        Self { wall: SystemTime::now(), instant: Instant::now() }
+    }
+
+    /// Milliseconds since the Unix epoch; 0 for a clock set before it.
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        let since = self.wall.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        self.wall
+    }
+}
+
+/// How the sender reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As in a URL and in `X-Forwarded-Proto`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// The header fields of a webhook in order of arrival, values as on the wire.
+///
+/// A vector and not a map: there are twenty of them, most are looked at once, and the order is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(Vec<(HeaderName, HeaderValue)>);
+
+impl Fields {
+    /// From names and values in order of arrival.
+    #[must_use]
+    pub fn new(fields: Vec<(HeaderName, HeaderValue)>) -> Self {
+        Self(fields)
+    }
+
+    /// The first value of `name`; any case.
+    #[must_use]
+    pub fn first(&self, name: &str) -> Option<&HeaderValue> {
+        self.0
+            .iter()
+            .find(|(field, _)| field.as_str().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// All values of `name` in order; any case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a HeaderValue> {
+        self.0
+            .iter()
+            .filter(move |(field, _)| field.as_str().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// All fields in order.
+    pub fn iter(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// One call of a sender, exactly as received.
+#[derive(Debug)]
+pub struct Webhook {
+    /// Ours.
+    pub id: WebhookId,
+    /// Name of the route in the configuration.
+    pub route: Arc<str>,
+    /// As on the wire.
+    pub method: Method,
+    /// Path and query, percent-encoded as received.
+    pub target: PathAndQuery,
+    /// The authority that the sender called (`Host` or `:authority`).
+    pub host: Option<HeaderValue>,
+    /// Whether it came over TLS.
+    pub scheme: Scheme,
+    /// The header fields.
+    pub fields: Fields,
+    /// The raw body: what signatures are computed over.
+    pub body: Bytes,
+    /// When its head had been read.
+    pub arrival: Arrival,
+    /// The sender's address, after trusted proxies.
+    pub sender: IpAddr,
+    /// The URL under which the sender knows this route; some providers sign it.
+    pub public_url: Option<Arc<str>>,
+}
+
+impl Webhook {
+    /// Bytes that this webhook holds in memory, allocation overhead included, as the buffer counts them.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        /// The struct, its `Arc`, and the vector of fields (two fat shared handles a field).
+        const FIXED: usize = 512;
+        const PER_FIELD: usize = 72;
+        let fields: usize =
+            self.fields.iter().map(|(n, v)| n.as_str().len() + v.len() + PER_FIELD).sum();
+        FIXED + fields + self.target.as_str().len() + self.body.len()
+    }
+}
+
+/// One change of a header field towards the upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The only value from now on.
+    Set(HeaderName, HeaderValue),
+    /// One more value.
+    Add(HeaderName, HeaderValue),
+    /// No value at all.
+    Remove(HeaderName),
+}
+
+/// Drops a delivery whose key was accepted on the same route not long ago.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dedupe {
+    /// Chosen by the plugin.
+    pub key: Box<str>,
+    /// How long the key is remembered.
+    pub ttl: Duration,
+}
+
+/// What one delivery changes about the webhook; the default changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
+    /// In the order in which they were asked for.
+    pub changes: Vec<Change>,
+    /// Replaces the body.
+    pub body: Option<Bytes>,
+    /// Replaces path and query below the upstream's base URL.
+    pub target: Option<PathAndQuery>,
+    /// Goes to this upstream of the route instead of all of them.
+    pub upstream: Option<Box<str>>,
+    /// Deliveries of one route with the same key go out in order.
+    pub ordering_key: Option<Box<str>>,
+    /// Makes a repeat harmless.
+    pub dedupe: Option<Dedupe>,
+}
