@@ -3,6 +3,7 @@
 pub mod delivery;
 pub mod drain;
 pub mod plugin;
+pub mod route;
 pub mod secret;
 pub mod telemetry;
 pub mod webhook;
