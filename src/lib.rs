@@ -2,6 +2,7 @@
 
 pub mod delivery;
 pub mod drain;
+pub mod listener;
 pub mod plugin;
 pub mod route;
 pub mod secret;

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -141,6 +141,21 @@ impl Fields {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl From<HeaderMap> for Fields {
+    /// Moves names and values over; repeated fields stay in order.
+    fn from(headers: HeaderMap) -> Self {
+        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(headers.len());
+        for (name, value) in headers {
+            // A map gives the name with the first of its values only.
+            match name.or_else(|| fields.last().map(|(name, _)| name.clone())) {
+                Some(name) => fields.push((name, value)),
+                None => continue,
+            }
+        }
+        Self(fields)
     }
 }
 

@@ -1,0 +1,194 @@
+//! Every status we ever send, from every reason; no other file builds an answer to a sender.
+//!
+//! A refusal is a problem detail (RFC 9457) with the webhook's id and without its cause: the cause is
+//! in the log under that id, and a forger learns nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+
+use super::intake::Unread;
+use crate::delivery::{Answer, Cause};
+use crate::plugin;
+use crate::webhook::WebhookId;
+
+/// Ours, on every answer.
+const HOOKGATE_ID: HeaderName = HeaderName::from_static("hookgate-id");
+
+/// A drain ends within seconds and another process takes over; the same for a pool of sandboxes.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Each way we answer a sender.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// An upstream answered, and the sender hears it.
+    Answered(Answer),
+    /// In the buffer.
+    Held,
+    /// Accepted before under the same key.
+    Duplicate,
+    /// A filter did not want it.
+    Dropped,
+    /// A plugin answers itself, as in a handshake.
+    Responded(plugin::Response),
+    /// Nobody takes this host and path.
+    NoRoute,
+    /// The path is taken, the method is not; the value of `Allow`.
+    MethodNotAllowed(HeaderValue),
+    /// Framing or head that RFC 9112 refuses; why, for the log.
+    Malformed(&'static str),
+    /// The address is not on the route's list.
+    NotAllowed,
+    /// The body could not be read.
+    Unread(Unread),
+    /// A plugin refused it; 400 to 499.
+    Rejected { status: u16 },
+    /// A plugin could not do its work.
+    PluginFailed { temporary: bool },
+    /// No room in the buffer.
+    Full { retry_after: Duration },
+    /// The process is ending.
+    Draining,
+    /// No upstream took it in time.
+    Unavailable { cause: Cause, retry_after: Duration },
+}
+
+impl Reply {
+    /// The whole table.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Answered(answer) => answer.status,
+            Self::Responded(response) => response.status,
+            Self::Held => StatusCode::ACCEPTED,
+            // 200 and not 204: some providers take only 200 for success. It must not be sent again.
+            Self::Dropped | Self::Duplicate => StatusCode::OK,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed(_) | Self::Unread(Unread::CutOff) => StatusCode::BAD_REQUEST,
+            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::Unread(Unread::TooBig(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unread(Unread::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Rejected { status } => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::FORBIDDEN)
+            }
+            Self::PluginFailed { temporary: false } => StatusCode::INTERNAL_SERVER_ERROR,
+            // 503 and not 429: the sender did nothing wrong, and most retry on 5xx only.
+            Self::PluginFailed { temporary: true }
+            | Self::Unread(Unread::Full)
+            | Self::Full { .. }
+            | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { cause, .. } => match cause {
+                Cause::Timeout => StatusCode::GATEWAY_TIMEOUT,
+                Cause::Busy => StatusCode::SERVICE_UNAVAILABLE,
+                Cause::Unreachable | Cause::Failing => StatusCode::BAD_GATEWAY,
+            },
+        }
+    }
+
+    /// The word for logs and metrics.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Answered(answer) if answer.status.is_success() => "delivered",
+            Self::Answered(_) => "final",
+            Self::Held => "held",
+            Self::Duplicate => "duplicate",
+            Self::Dropped => "dropped",
+            Self::Responded(_) => "responded",
+            Self::Rejected { .. } => "rejected",
+            Self::PluginFailed { .. } => "failed",
+            Self::Full { .. } => "full",
+            Self::Draining => "draining",
+            Self::Unavailable { .. } => "unavailable",
+            Self::NoRoute
+            | Self::MethodNotAllowed(_)
+            | Self::Malformed(_)
+            | Self::NotAllowed
+            | Self::Unread(_) => "refused",
+        }
+    }
+
+    /// Why, for the log, with the setting that would change it.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NoRoute => "no route has this host and path".to_owned(),
+            Self::MethodNotAllowed(_) => "the route does not take this method".to_owned(),
+            Self::Malformed(why) => (*why).to_owned(),
+            Self::NotAllowed => "the address is not in the route's `allow`".to_owned(),
+            Self::Unread(Unread::TooBig(max)) => {
+                format!("the body is larger than the route's `max_body` ({max} bytes)")
+            }
+            Self::Unread(Unread::TooSlow) => "the body took longer than `body_time`".to_owned(),
+            Self::Unread(Unread::CutOff) => "the body broke off".to_owned(),
+            Self::Unread(Unread::Full) => "too many bodies are being read".to_owned(),
+            other => other.outcome().to_owned(),
+        }
+    }
+
+    /// The answer on the wire.
+    pub(super) fn into_response(self, id: WebhookId) -> Response<Full<Bytes>> {
+        let status = self.status();
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(HOOKGATE_ID, id_value(id));
+        if let Some(wait) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        match self {
+            Self::Answered(Answer { fields, body, .. })
+            | Self::Responded(plugin::Response { fields, body, .. }) => {
+                for (name, value) in fields {
+                    headers.append(name, value);
+                }
+                *response.body_mut() = Full::new(body);
+            }
+            Self::Held | Self::Dropped | Self::Duplicate => {
+                let outcome = self.outcome();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                *response.body_mut() =
+                    Full::from(format!("{{\"id\":\"{id}\",\"outcome\":\"{outcome}\"}}\n"));
+            }
+            refused => {
+                match refused {
+                    Self::MethodNotAllowed(allow) => {
+                        headers.insert(ALLOW, allow);
+                    }
+                    // What is left of an unread body must not become the next request.
+                    Self::Unread(_) | Self::Malformed(_) | Self::Draining => {
+                        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                    }
+                    _ => {}
+                }
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+                *response.body_mut() = Full::from(problem(status, id));
+            }
+        }
+        response
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Full { retry_after } | Self::Unavailable { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            Self::Draining
+            | Self::Unread(Unread::Full)
+            | Self::PluginFailed { temporary: true } => Some(SOON),
+            _ => None,
+        }
+    }
+}
+
+/// RFC 9457 without a `type`: `about:blank`, so that `title` is the status's own phrase.
+fn problem(status: StatusCode, id: WebhookId) -> String {
+    let title = status.canonical_reason().unwrap_or("Refused");
+    let status = status.as_u16();
+    format!("{{\"title\":\"{title}\",\"status\":{status},\"id\":\"{id}\"}}\n")
+}
+
+fn id_value(id: WebhookId) -> HeaderValue {
+    HeaderValue::try_from(id.to_string()).unwrap_or(HeaderValue::from_static(""))
+}

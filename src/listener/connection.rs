@@ -1,0 +1,285 @@
+//! One connection: the handshake and its deadline, the protocol, the end.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+use super::pace::{Due, Pace};
+use super::{Certificates, Limits, Peer, Service, Shared};
+use crate::drain::Watch;
+use crate::telemetry::Event;
+
+/// The body of a call as it comes in.
+pub type Incoming = hyper::body::Incoming;
+
+/// An answer that is not taken within this time after the connection was asked to end is cut off.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// What is written when a head was too slow; hyper has no say at that point (RFC 9110, 15.5.9).
+const TOO_SLOW: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// One read of this size takes a typical webhook whole; larger bodies arrive in several.
+const H1_BUFFER_MAX: usize = 64 << 10;
+/// What one stream may send before its body is read: a typical webhook whole.
+const H2_STREAM_WINDOW: u32 = 64 << 10;
+/// The same for all streams of a connection.
+const H2_CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of unread answers that a stream may hold: without it, senders that never read hold memory.
+const H2_SEND_BUFFER_MAX: usize = 64 << 10;
+/// Streams reset before they were accepted (rapid reset); hyper's own default, said aloud.
+const H2_PENDING_RESETS_MAX: usize = 20;
+/// A connection that does not answer a ping is gone.
+const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves one connection to its end. Dropping the future closes it.
+pub(super) async fn run<S: Service>(
+    tcp: TcpStream,
+    tls: Option<Arc<Certificates>>,
+    peer: Peer,
+    shared: &Shared,
+    service: S,
+    watch: Watch,
+) {
+    shared.telemetry.emit(&Event::ConnectionOpened);
+    match tls {
+        None => h1(tcp, peer, &shared.limits, service, &watch).await,
+        Some(certificates) => {
+            let handshake = TlsAcceptor::from(certificates.config()).accept(tcp);
+            // Boxed: it is ten times the size of what follows and gone after a millisecond.
+            match tokio::time::timeout(shared.limits.handshake_time, Box::pin(handshake)).await {
+                Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                    h2(stream, peer, &shared.limits, service, &watch).await;
+                }
+                Ok(Ok(stream)) => h1(stream, peer, &shared.limits, service, &watch).await,
+                Ok(Err(error)) => {
+                    let (peer, reason) = (peer.address.ip(), error.to_string());
+                    shared.telemetry.emit(&Event::HandshakeFailed { peer, reason: &reason });
+                }
+                Err(_elapsed) => {
+                    let reason = "it took too long";
+                    let peer = peer.address.ip();
+                    shared.telemetry.emit(&Event::HandshakeFailed { peer, reason });
+                }
+            }
+        }
+    }
+    shared.telemetry.emit(&Event::ConnectionClosed);
+}
+
+async fn h1<S, T>(stream: T, peer: Peer, limits: &Limits, service: S, watch: &Watch)
+where
+    S: Service,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pace = Arc::new(Pace::new(Instant::now()));
+    let io = TokioIo::new(Paced { stream, pace: Arc::clone(&pace) });
+    let answered = service_fn(|request| answer(&service, request, peer, &pace));
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // `Pace` times heads and pauses; hyper would make a timer for every head.
+        .header_read_timeout(None)
+        .max_headers(limits.header_count_max)
+        .max_header_size(limits.header_bytes_max)
+        .max_buf_size(H1_BUFFER_MAX.max(limits.header_bytes_max))
+        .serve_connection(io, answered);
+    let end = {
+        let mut connection = pin!(&mut connection);
+        watched(connection.as_mut(), &pace, limits, watch).await
+    };
+    match end {
+        End::Closed => {}
+        End::HeadTooSlow => {
+            let mut stream = connection.into_parts().io.into_inner().stream;
+            let _ = tokio::time::timeout(LAST_WORDS, async {
+                stream.write_all(TOO_SLOW).await?;
+                stream.shutdown().await
+            })
+            .await;
+        }
+        End::Asked => {
+            let mut connection = pin!(connection);
+            connection.as_mut().graceful_shutdown();
+            finish(connection, &pace).await;
+        }
+    }
+}
+
+async fn h2<S, T>(stream: T, peer: Peer, limits: &Limits, service: S, watch: &Watch)
+where
+    S: Service,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pace = Arc::new(Pace::new(Instant::now()));
+    let io = TokioIo::new(Paced { stream, pace: Arc::clone(&pace) });
+    let answered = service_fn({
+        let pace = Arc::clone(&pace);
+        move |request| {
+            let (service, pace) = (service.clone(), Arc::clone(&pace));
+            async move { answer(&service, request, peer, &pace).await }
+        }
+    });
+    let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
+    let connection = http2::Builder::new(Tracked(watch.clone()))
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams_max)
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
+        .max_send_buf_size(H2_SEND_BUFFER_MAX)
+        .max_pending_accept_reset_streams(H2_PENDING_RESETS_MAX)
+        .max_header_list_size(header_bytes_max)
+        .keep_alive_interval(H2_PING_INTERVAL)
+        .keep_alive_timeout(H2_PING_TIMEOUT)
+        .serve_connection(io, answered);
+    let mut connection = pin!(connection);
+    match watched(connection.as_mut(), &pace, limits, watch).await {
+        End::Closed => {}
+        End::HeadTooSlow | End::Asked => {
+            connection.as_mut().graceful_shutdown();
+            finish(connection, &pace).await;
+        }
+    }
+}
+
+/// Why serving a connection stopped.
+enum End {
+    /// It is closed already.
+    Closed,
+    /// A head took too long.
+    HeadTooSlow,
+    /// It was idle, or the process drains.
+    Asked,
+}
+
+/// Drives a connection until it closes or must end.
+async fn watched<C, E>(mut connection: Pin<&mut C>, pace: &Pace, limits: &Limits, watch: &Watch) -> End
+where
+    C: Future<Output = Result<(), E>>,
+{
+    let mut timer = pin!(tokio::time::sleep(limits.header_time));
+    let mut requested = pin!(watch.requested());
+    std::future::poll_fn(|cx| {
+        if connection.as_mut().poll(cx).is_ready() {
+            // An error here is the sender's bytes or its hanging up; hyper has answered what it could.
+            return Poll::Ready(End::Closed);
+        }
+        if requested.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(End::Asked);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            match pace.due(Instant::now(), limits) {
+                Due::In(wait) => timer.as_mut().reset(Instant::now() + wait),
+                Due::HeadTooSlow => return Poll::Ready(End::HeadTooSlow),
+                Due::Idle => return Poll::Ready(End::Asked),
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Lets a connection that was asked to end finish its calls, and cuts it off when nobody takes the
+/// last answer.
+async fn finish<C: Future>(mut connection: Pin<&mut C>, pace: &Pace) {
+    while tokio::time::timeout(LAST_WORDS, connection.as_mut()).await.is_err() {
+        if !pace.is_busy() {
+            return;
+        }
+    }
+}
+
+async fn answer<S: Service>(
+    service: &S,
+    request: Request<Incoming>,
+    peer: Peer,
+    pace: &Pace,
+) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+    /// A call is over when its future is dropped too: the sender hung up.
+    struct Answered<'a>(&'a Pace);
+    impl Drop for Answered<'_> {
+        fn drop(&mut self) {
+            self.0.answered(Instant::now());
+        }
+    }
+    pace.call();
+    let _answered = Answered(pace);
+    Ok(service.call(request, peer).await)
+}
+
+/// A stream that tells its [`Pace`] when bytes arrive.
+struct Paced<T> {
+    stream: T,
+    pace: Arc<Pace>,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.pace.read(Instant::now);
+        }
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// Spawns the streams of an HTTP/2 connection as tasks that the drain waits for.
+#[derive(Clone)]
+struct Tracked(Watch);
+
+impl<F> hyper::rt::Executor<F> for Tracked
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}

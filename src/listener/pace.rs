@@ -1,0 +1,145 @@
+//! How a connection gets on: whether it is idle, in the middle of a head, or being answered.
+//!
+//! One timer a connection, armed again only when it fires, in place of hyper's timer a head: what is
+//! decided here is when that timer must look again.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Limits;
+
+/// Shared by the connection's stream (which sees bytes) and its service (which sees calls).
+#[derive(Debug)]
+pub(super) struct Pace {
+    opened: Instant,
+    /// Calls being answered.
+    busy: AtomicU32,
+    /// Whether bytes have come since the last call was answered.
+    in_head: AtomicU32,
+    /// When the present state began, in ms since `opened`.
+    since_ms: AtomicU64,
+}
+
+/// What the timer finds when it fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing yet; look again after this long.
+    In(Duration),
+    /// A head has taken too long.
+    HeadTooSlow,
+    /// No call for too long.
+    Idle,
+}
+
+impl Pace {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            opened: now,
+            busy: AtomicU32::new(0),
+            // A connection that says nothing at all has the time of a head, not of a pause.
+            in_head: AtomicU32::new(1),
+            since_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Bytes arrived.
+    pub(super) fn read(&self, now: impl FnOnce() -> Instant) {
+        if self.busy.load(Ordering::Relaxed) == 0 && self.in_head.load(Ordering::Relaxed) == 0 {
+            self.in_head.store(1, Ordering::Relaxed);
+            self.stamp(now());
+        }
+    }
+
+    /// A head is complete, and its call is being answered.
+    pub(super) fn call(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        self.in_head.store(0, Ordering::Relaxed);
+    }
+
+    /// A call has its answer.
+    pub(super) fn answered(&self, now: Instant) {
+        self.stamp(now);
+        self.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a call is being answered.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn due(&self, now: Instant, limits: &Limits) -> Due {
+        if self.is_busy() {
+            // Calls have deadlines of their own; look again when this one may have become idle.
+            return Due::In(limits.idle_time);
+        }
+        let since = Duration::from_millis(self.since_ms.load(Ordering::Relaxed));
+        let passed = now.saturating_duration_since(self.opened).saturating_sub(since);
+        let (limit, due) = match self.in_head.load(Ordering::Relaxed) {
+            0 => (limits.idle_time, Due::Idle),
+            _ => (limits.header_time, Due::HeadTooSlow),
+        };
+        match limit.checked_sub(passed) {
+            None | Some(Duration::ZERO) => due,
+            // Whatever the state becomes meanwhile, a head is never waited for longer than twice.
+            Some(left) => Due::In(left.min(limits.header_time)),
+        }
+    }
+
+    fn stamp(&self, now: Instant) {
+        let ms = now.saturating_duration_since(self.opened).as_millis();
+        self.since_ms.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Due, Pace};
+    use crate::listener::Limits;
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    fn limits() -> Limits {
+        Limits {
+            header_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(60),
+            ..Limits::default()
+        }
+    }
+
+    #[test]
+    fn a_connection_that_says_nothing_has_the_time_of_a_head() {
+        let opened = Instant::now();
+        let pace = Pace::new(opened);
+
+        let almost = opened + Duration::from_millis(9_999);
+        assert_eq!(pace.due(almost, &limits()), Due::In(Duration::from_millis(1)));
+        assert_eq!(pace.due(opened + Duration::from_secs(10), &limits()), Due::HeadTooSlow);
+    }
+
+    #[test]
+    fn bytes_that_trickle_do_not_prolong_a_head() {
+        let opened = Instant::now();
+        let pace = Pace::new(opened);
+        pace.call();
+        pace.answered(opened + Duration::from_secs(1));
+
+        pace.read(|| opened + Duration::from_secs(5));
+        pace.read(|| opened + Duration::from_secs(14));
+
+        assert_eq!(pace.due(opened + Duration::from_secs(15), &limits()), Due::HeadTooSlow);
+    }
+
+    #[test]
+    fn a_connection_between_two_calls_has_the_idle_time() {
+        let opened = Instant::now();
+        let pace = Pace::new(opened);
+        pace.call();
+        assert!(matches!(pace.due(opened + Duration::from_secs(100), &limits()), Due::In(_)));
+        pace.answered(opened + Duration::from_secs(100));
+
+        assert!(matches!(pace.due(opened + Duration::from_secs(159), &limits()), Due::In(_)));
+        assert_eq!(pace.due(opened + Duration::from_secs(160), &limits()), Due::Idle);
+    }
+}
