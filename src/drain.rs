@@ -25,13 +25,19 @@ impl Drain {
     /// Nobody has asked yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { requested: CancellationToken::new(), tasks: TaskTracker::new() }
+        Self {
+            requested: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// For those who must notice.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch { requested: self.requested.clone(), tasks: self.tasks.clone() }
+        Watch {
+            requested: self.requested.clone(),
+            tasks: self.tasks.clone(),
+        }
     }
 
     /// Asks everybody to end.

@@ -39,6 +39,9 @@ mod tests {
 
     #[test]
     fn a_secret_does_not_print_itself() {
-        assert_eq!(format!("{:?}", Secret::new(b"hunter2".to_vec())), "Secret(..)");
+        assert_eq!(
+            format!("{:?}", Secret::new(b"hunter2".to_vec())),
+            "Secret(..)"
+        );
     }
 }

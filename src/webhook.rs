@@ -57,15 +57,24 @@ pub struct Arrival {
 impl Arrival {
     /// Stamps this moment. The only place that reads the wall clock.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is where arrival is stamped")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where arrival is stamped"
+    )]
     pub fn now() -> Self {
-        Self { wall: SystemTime::now(), instant: Instant::now() }
+        Self {
+            wall: SystemTime::now(),
+            instant: Instant::now(),
+        }
     }
 
     /// Milliseconds since the Unix epoch; 0 for a clock set before it.
     #[must_use]
     pub fn unix_ms(&self) -> u64 {
-        let since = self.wall.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let since = self
+            .wall
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -193,8 +202,11 @@ impl Webhook {
         /// The struct, its `Arc`, and the vector of fields (two fat shared handles a field).
         const FIXED: usize = 512;
         const PER_FIELD: usize = 72;
-        let fields: usize =
-            self.fields.iter().map(|(n, v)| n.as_str().len() + v.len() + PER_FIELD).sum();
+        let fields: usize = self
+            .fields
+            .iter()
+            .map(|(n, v)| n.as_str().len() + v.len() + PER_FIELD)
+            .sum();
         FIXED + fields + self.target.as_str().len() + self.body.len()
     }
 }

@@ -68,12 +68,17 @@ pub(super) async fn run<S: Service>(
                 Ok(Ok(stream)) => h1(stream, peer, &shared.limits, service, &watch).await,
                 Ok(Err(error)) => {
                     let (peer, reason) = (peer.address.ip(), error.to_string());
-                    shared.telemetry.emit(&Event::HandshakeFailed { peer, reason: &reason });
+                    shared.telemetry.emit(&Event::HandshakeFailed {
+                        peer,
+                        reason: &reason,
+                    });
                 }
                 Err(_elapsed) => {
                     let reason = "it took too long";
                     let peer = peer.address.ip();
-                    shared.telemetry.emit(&Event::HandshakeFailed { peer, reason });
+                    shared
+                        .telemetry
+                        .emit(&Event::HandshakeFailed { peer, reason });
                 }
             }
         }
@@ -87,7 +92,10 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Arc::new(Pace::new(Instant::now()));
-    let io = TokioIo::new(Paced { stream, pace: Arc::clone(&pace) });
+    let io = TokioIo::new(Paced {
+        stream,
+        pace: Arc::clone(&pace),
+    });
     let answered = service_fn(|request| answer(&service, request, peer, &pace));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -125,7 +133,10 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Arc::new(Pace::new(Instant::now()));
-    let io = TokioIo::new(Paced { stream, pace: Arc::clone(&pace) });
+    let io = TokioIo::new(Paced {
+        stream,
+        pace: Arc::clone(&pace),
+    });
     let answered = service_fn({
         let pace = Arc::clone(&pace);
         move |request| {
@@ -166,7 +177,12 @@ enum End {
 }
 
 /// Drives a connection until it closes or must end.
-async fn watched<C, E>(mut connection: Pin<&mut C>, pace: &Pace, limits: &Limits, watch: &Watch) -> End
+async fn watched<C, E>(
+    mut connection: Pin<&mut C>,
+    pace: &Pace,
+    limits: &Limits,
+    watch: &Watch,
+) -> End
 where
     C: Future<Output = Result<(), E>>,
 {
@@ -195,7 +211,10 @@ where
 /// Lets a connection that was asked to end finish its calls, and cuts it off when nobody takes the
 /// last answer.
 async fn finish<C: Future>(mut connection: Pin<&mut C>, pace: &Pace) {
-    while tokio::time::timeout(LAST_WORDS, connection.as_mut()).await.is_err() {
+    while tokio::time::timeout(LAST_WORDS, connection.as_mut())
+        .await
+        .is_err()
+    {
         if !pace.is_busy() {
             return;
         }

@@ -135,7 +135,10 @@ pub async fn serve<S: Service>(socket: TcpListener, shared: Shared, service: S, 
             () = watch.requested() => return,
         };
         let tls = shared.tls.load_full();
-        let peer = Peer { address, secure: tls.is_some() };
+        let peer = Peer {
+            address,
+            secure: tls.is_some(),
+        };
         let (shared, service, on_drain) = (shared.clone(), service.clone(), watch.clone());
         watch.spawn(async move {
             connection::run(tcp, tls, peer, &shared, service, on_drain).await;
@@ -159,7 +162,9 @@ async fn accept(
             Ok((tcp, address)) => return (permit, tcp, address),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                shared.telemetry.emit(&Event::AcceptFailed { reason: &error.to_string() });
+                shared.telemetry.emit(&Event::AcceptFailed {
+                    reason: &error.to_string(),
+                });
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
@@ -169,5 +174,8 @@ async fn accept(
 /// Whether the connection failed while it waited, and not the listener.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }

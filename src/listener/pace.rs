@@ -75,7 +75,9 @@ impl Pace {
             return Due::In(limits.idle_time);
         }
         let since = Duration::from_millis(self.since_ms.load(Ordering::Relaxed));
-        let passed = now.saturating_duration_since(self.opened).saturating_sub(since);
+        let passed = now
+            .saturating_duration_since(self.opened)
+            .saturating_sub(since);
         let (limit, due) = match self.in_head.load(Ordering::Relaxed) {
             0 => (limits.idle_time, Due::Idle),
             _ => (limits.header_time, Due::HeadTooSlow),
@@ -89,7 +91,8 @@ impl Pace {
 
     fn stamp(&self, now: Instant) {
         let ms = now.saturating_duration_since(self.opened).as_millis();
-        self.since_ms.store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.since_ms
+            .store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -114,8 +117,14 @@ mod tests {
         let pace = Pace::new(opened);
 
         let almost = opened + Duration::from_millis(9_999);
-        assert_eq!(pace.due(almost, &limits()), Due::In(Duration::from_millis(1)));
-        assert_eq!(pace.due(opened + Duration::from_secs(10), &limits()), Due::HeadTooSlow);
+        assert_eq!(
+            pace.due(almost, &limits()),
+            Due::In(Duration::from_millis(1))
+        );
+        assert_eq!(
+            pace.due(opened + Duration::from_secs(10), &limits()),
+            Due::HeadTooSlow
+        );
     }
 
     #[test]
@@ -128,7 +137,10 @@ mod tests {
         pace.read(|| opened + Duration::from_secs(5));
         pace.read(|| opened + Duration::from_secs(14));
 
-        assert_eq!(pace.due(opened + Duration::from_secs(15), &limits()), Due::HeadTooSlow);
+        assert_eq!(
+            pace.due(opened + Duration::from_secs(15), &limits()),
+            Due::HeadTooSlow
+        );
     }
 
     #[test]
@@ -136,10 +148,19 @@ mod tests {
         let opened = Instant::now();
         let pace = Pace::new(opened);
         pace.call();
-        assert!(matches!(pace.due(opened + Duration::from_secs(100), &limits()), Due::In(_)));
+        assert!(matches!(
+            pace.due(opened + Duration::from_secs(100), &limits()),
+            Due::In(_)
+        ));
         pace.answered(opened + Duration::from_secs(100));
 
-        assert!(matches!(pace.due(opened + Duration::from_secs(159), &limits()), Due::In(_)));
-        assert_eq!(pace.due(opened + Duration::from_secs(160), &limits()), Due::Idle);
+        assert!(matches!(
+            pace.due(opened + Duration::from_secs(159), &limits()),
+            Due::In(_)
+        ));
+        assert_eq!(
+            pace.due(opened + Duration::from_secs(160), &limits()),
+            Due::Idle
+        );
     }
 }

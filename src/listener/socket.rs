@@ -34,10 +34,15 @@ pub struct BindError {
 pub fn bind(addresses: &[SocketAddr], workers: usize) -> Result<Sockets, BindError> {
     let mut sockets = Sockets {
         addresses: Vec::with_capacity(addresses.len()),
-        workers: (0..workers).map(|_| Vec::with_capacity(addresses.len())).collect(),
+        workers: (0..workers)
+            .map(|_| Vec::with_capacity(addresses.len()))
+            .collect(),
     };
     for &configured in addresses {
-        let failed = |source| BindError { address: configured, source };
+        let failed = |source| BindError {
+            address: configured,
+            source,
+        };
         let mut address = configured;
         for worker in &mut sockets.workers {
             let socket = listen(address).map_err(failed)?;
@@ -65,7 +70,11 @@ impl Sockets {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() {
         // `[::]` and `0.0.0.0` are two addresses; whoever wants both lists both.
         socket.set_only_v6(true)?;

@@ -60,12 +60,20 @@ impl Certificates {
     /// The first pair that cannot be read or does not match.
     pub fn new(pairs: &[Pair]) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut by_name = ByName { default: None, exact: BTreeMap::new(), wildcard: BTreeMap::new() };
+        let mut by_name = ByName {
+            default: None,
+            exact: BTreeMap::new(),
+            wildcard: BTreeMap::new(),
+        };
         for (index, pair) in pairs.iter().enumerate() {
             let key = Arc::new(certified(index, pair, &provider)?);
             by_name.add(key);
         }
-        let failed = |reason: String| TlsError { index: 0, part: Part::Cert, reason };
+        let failed = |reason: String| TlsError {
+            index: 0,
+            part: Part::Cert,
+            reason,
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| failed(error.to_string()))?
@@ -73,9 +81,10 @@ impl Certificates {
             .with_cert_resolver(Arc::new(by_name));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.send_tls13_tickets = TICKETS;
-        config.ticketer =
-            aws_lc_rs::Ticketer::new().map_err(|error| failed(error.to_string()))?;
-        Ok(Self { config: Arc::new(config) })
+        config.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| failed(error.to_string()))?;
+        Ok(Self {
+            config: Arc::new(config),
+        })
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
@@ -94,7 +103,11 @@ fn certified(
     pair: &Pair,
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, TlsError> {
-    let wrong = |part, reason: String| TlsError { index, part, reason };
+    let wrong = |part, reason: String| TlsError {
+        index,
+        part,
+        reason,
+    };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pair.cert)
         .collect::<Result<_, _>>()
         .map_err(|error| wrong(Part::Cert, format!("it is not a PEM certificate: {error}")))?;
@@ -102,15 +115,20 @@ fn certified(
         let reason = "there is no `BEGIN CERTIFICATE` in it".to_owned();
         return Err(wrong(Part::Cert, reason));
     }
-    let key = PrivateKeyDer::from_pem_slice(pair.key.expose())
-        .map_err(|_| wrong(Part::Key, "there is no `BEGIN PRIVATE KEY` in it".to_owned()))?;
+    let key = PrivateKeyDer::from_pem_slice(pair.key.expose()).map_err(|_| {
+        wrong(
+            Part::Key,
+            "there is no `BEGIN PRIVATE KEY` in it".to_owned(),
+        )
+    })?;
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             wrong(Part::Key, "it is not the key of the certificate".to_owned())
         }
-        rustls::Error::InvalidCertificate(reason) => {
-            wrong(Part::Cert, format!("the certificate is not valid: {reason}"))
-        }
+        rustls::Error::InvalidCertificate(reason) => wrong(
+            Part::Cert,
+            format!("the certificate is not valid: {reason}"),
+        ),
         other => wrong(Part::Key, format!("the key cannot be used: {other}")),
     })
 }

@@ -168,7 +168,13 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "plugin `{}` failed in {}: {}", self.plugin, self.stage.as_str(), self.detail)
+        write!(
+            f,
+            "plugin `{}` failed in {}: {}",
+            self.plugin,
+            self.stage.as_str(),
+            self.detail
+        )
     }
 }
 

@@ -63,14 +63,20 @@ impl<T> Table<T> {
     /// # Errors
     /// Every conflict, by the indices of the patterns given.
     pub fn build(routes: Vec<(Pattern, T)>) -> Result<Self, Vec<Conflict>> {
-        let mut table =
-            Self { exact: BTreeMap::new(), wildcard: BTreeMap::new(), any: Paths::new() };
+        let mut table = Self {
+            exact: BTreeMap::new(),
+            wildcard: BTreeMap::new(),
+            any: Paths::new(),
+        };
         let mut conflicts = Vec::new();
         for (index, (pattern, value)) in routes.into_iter().enumerate() {
             let paths = match pattern.host.as_deref() {
                 None => &mut table.any,
                 Some(host) => match host.strip_prefix("*.") {
-                    Some(parent) => table.wildcard.entry(parent.into()).or_insert_with(Paths::new),
+                    Some(parent) => table
+                        .wildcard
+                        .entry(parent.into())
+                        .or_insert_with(Paths::new),
                     None => table.exact.entry(host.into()).or_insert_with(Paths::new),
                 },
             };
@@ -78,7 +84,11 @@ impl<T> Table<T> {
                 conflicts.push(conflict);
             }
         }
-        if conflicts.is_empty() { Ok(table) } else { Err(conflicts) }
+        if conflicts.is_empty() {
+            Ok(table)
+        } else {
+            Err(conflicts)
+        }
     }
 
     /// Finds the route. `host` is without a port, in any case; `path` is raw and without the query.
@@ -90,7 +100,9 @@ impl<T> Table<T> {
             let host = host.to_ascii_lowercase();
             let parent = host.split_once('.').map(|(_, parent)| parent);
             let by_name = self.exact.get(host.as_str()).into_iter();
-            let by_parent = parent.and_then(|parent| self.wildcard.get(parent)).into_iter();
+            let by_parent = parent
+                .and_then(|parent| self.wildcard.get(parent))
+                .into_iter();
             for paths in by_name.chain(by_parent) {
                 match paths.lookup(method, path) {
                     Found::Nothing => {}
@@ -104,12 +116,23 @@ impl<T> Table<T> {
 
 impl<T> Paths<T> {
     fn new() -> Self {
-        Self { router: matchit::Router::new(), entries: Vec::new() }
+        Self {
+            router: matchit::Router::new(),
+            entries: Vec::new(),
+        }
     }
 
     fn insert(&mut self, index: usize, pattern: &Pattern, value: T) -> Result<(), Conflict> {
-        let conflict = |first, reason| Conflict { first, second: index, reason };
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.path == pattern.path) {
+        let conflict = |first, reason| Conflict {
+            first,
+            second: index,
+            reason,
+        };
+        if let Some(entry) = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.path == pattern.path)
+        {
             for (methods, first, _) in &entry.routes {
                 if let Some(method) = methods.shared_with(&pattern.methods) {
                     let reason = format!("both take {method} {}", pattern.path);
@@ -119,10 +142,16 @@ impl<T> Paths<T> {
             entry.routes.push((pattern.methods.clone(), index, value));
             return Ok(());
         }
-        match self.router.insert(pattern.path.to_string(), self.entries.len()) {
+        match self
+            .router
+            .insert(pattern.path.to_string(), self.entries.len())
+        {
             Ok(()) => {
                 let routes = vec![(pattern.methods.clone(), index, value)];
-                self.entries.push(Entry { path: pattern.path.clone(), routes });
+                self.entries.push(Entry {
+                    path: pattern.path.clone(),
+                    routes,
+                });
                 Ok(())
             }
             Err(matchit::InsertError::Conflict { with }) => {
@@ -146,7 +175,11 @@ impl<T> Paths<T> {
         let Some(entry) = self.entries.get(*found.value) else {
             return Found::Nothing;
         };
-        match entry.routes.iter().find(|(methods, _, _)| methods.allows(method)) {
+        match entry
+            .routes
+            .iter()
+            .find(|(methods, _, _)| methods.allows(method))
+        {
             Some((_, _, value)) => Found::Route(value),
             None => Found::MethodNotAllowed(Methods::allow(
                 entry.routes.iter().map(|(methods, _, _)| methods),
@@ -191,23 +224,41 @@ mod tests {
         assert_eq!(found(&table, "h", "/alerts/ops"), Some("ops"));
         assert_eq!(found(&table, "h", "/alerts/web"), Some("any"));
         assert_eq!(found(&table, "h", "/files/a/b"), Some("files"));
-        assert_eq!(found(&table, "h", "/alerts/ops/"), None, "a trailing slash is another path");
-        assert_eq!(found(&table, "h", "/%61lerts/ops"), None, "paths are matched as written");
+        assert_eq!(
+            found(&table, "h", "/alerts/ops/"),
+            None,
+            "a trailing slash is another path"
+        );
+        assert_eq!(
+            found(&table, "h", "/%61lerts/ops"),
+            None,
+            "paths are matched as written"
+        );
     }
 
     #[test]
     fn an_exact_host_beats_a_wildcard_which_beats_none() {
         let table = Table::build(vec![
             (post("/hook"), "any"),
-            (pattern(Some("*.example.com"), "/hook", &[Method::POST]), "wildcard"),
-            (pattern(Some("a.example.com"), "/hook", &[Method::POST]), "exact"),
+            (
+                pattern(Some("*.example.com"), "/hook", &[Method::POST]),
+                "wildcard",
+            ),
+            (
+                pattern(Some("a.example.com"), "/hook", &[Method::POST]),
+                "exact",
+            ),
         ])
         .unwrap();
 
         assert_eq!(found(&table, "A.Example.com", "/hook"), Some("exact"));
         assert_eq!(found(&table, "b.example.com", "/hook"), Some("wildcard"));
         assert_eq!(found(&table, "example.com", "/hook"), Some("any"));
-        assert_eq!(found(&table, "a.b.example.com", "/hook"), Some("any"), "one label only");
+        assert_eq!(
+            found(&table, "a.b.example.com", "/hook"),
+            Some("any"),
+            "one label only"
+        );
     }
 
     #[test]
@@ -218,7 +269,10 @@ mod tests {
         ])
         .unwrap();
 
-        assert!(matches!(table.lookup(None, &Method::GET, "/hook"), Found::Route(&"get")));
+        assert!(matches!(
+            table.lookup(None, &Method::GET, "/hook"),
+            Found::Route(&"get")
+        ));
         let Found::MethodNotAllowed(allow) = table.lookup(None, &Method::PUT, "/hook") else {
             panic!("PUT has no route");
         };

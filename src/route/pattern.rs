@@ -48,7 +48,10 @@ impl Methods {
 
     /// The value of an `Allow` field for all of these together.
     pub(super) fn allow<'a>(all: impl Iterator<Item = &'a Self>) -> HeaderValue {
-        let names: Vec<&str> = all.flat_map(|methods| &methods.0).map(Method::as_str).collect();
+        let names: Vec<&str> = all
+            .flat_map(|methods| &methods.0)
+            .map(Method::as_str)
+            .collect();
         // A method's name is a token, and so is a legal field value.
         HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static(""))
     }

@@ -53,7 +53,10 @@ impl Telemetry {
     /// The meters of a plugin on a route.
     #[must_use]
     pub fn plugin(&self, name: &str, route: &str) -> Arc<PluginMeters> {
-        Arc::new(PluginMeters { name: name.into(), route: route.into() })
+        Arc::new(PluginMeters {
+            name: name.into(),
+            route: route.into(),
+        })
     }
 
     /// Counts and logs.
