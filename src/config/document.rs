@@ -157,6 +157,14 @@ impl<'t> Document<'t> {
         self.get(place).is_some()
     }
 
+    /// The keys of the table at `place`, in the order of their spelling; none where there is no table.
+    pub(super) fn names(&self, place: &Place) -> Vec<String> {
+        match self.get(place).map(|value| value.get_ref()) {
+            Some(DeValue::Table(table)) => table.keys().map(|key| key.get_ref().to_string()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn nearest(&self, place: &Place) -> (Range<usize>, Range<usize>) {
         let mut here = &self.root;
         // The root's own span is the whole file: point at its first line instead.

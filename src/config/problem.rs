@@ -92,8 +92,8 @@ impl Problems {
         self.masked.push(span);
     }
 
-    pub(super) fn has_errors(&self) -> bool {
-        self.list.iter().any(|problem| problem.severity == Severity::Error)
+    pub(super) fn errors(&self) -> usize {
+        self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
     pub(super) fn into_report(self, file: &str, source: &str) -> Report {
