@@ -84,3 +84,38 @@ pub enum StartError {
     #[error("cannot start a worker")]
     Worker(#[from] io::Error),
 }
+
+impl Foundation {
+    /// Nothing waits, nothing was given up.
+    #[must_use]
+    pub fn new(telemetry: Telemetry, buffer: Buffer) -> Self {
+        let dead = Arc::new(DeadLetters::new());
+        let duplicates = Arc::new(Duplicates::new());
+        Self { telemetry, buffer, dead, duplicates }
+    }
+}
+
+impl Server {
+    /// Binds every address of the plan. Everything that can fail at start fails here, before the first
+    /// webhook is taken.
+    ///
+    /// # Errors
+    /// An address that cannot be bound.
+    pub fn bind(plan: Plan, foundation: Foundation) -> Result<Self, StartError> {
+        let sockets = listener::bind(&plan.listener.addresses, plan.workers)?;
+        let admin = plan.admin.as_ref().map(admin::Bound::new).transpose()?;
+        Ok(Self { plan, foundation, sockets, admin })
+    }
+
+    /// Where webhooks are taken; free ports resolved.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.sockets.addresses()
+    }
+
+    /// Where the admin listens, if it does.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(admin::Bound::address)
+    }
+}

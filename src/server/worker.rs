@@ -1,0 +1,68 @@
+//! One worker: a thread with a runtime, an accept socket and upstream connections of its own.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::delivery::{Dispatch, Left};
+use crate::drain::Watch;
+use crate::gate::Gate;
+use crate::listener::{self, Incoming, Peer, Shared};
+use crate::webhook::Scheme;
+
+/// Everything one worker needs.
+pub(super) struct Worker {
+    pub(super) index: usize,
+    pub(super) sockets: Vec<StdListener>,
+    pub(super) shared: Shared,
+    pub(super) gate: Gate,
+    pub(super) dispatch: Dispatch,
+    /// Tracks connections; requested first.
+    pub(super) connections: Watch,
+    /// Set when the connections have ended: until when to flush what waits.
+    pub(super) flush_until: watch::Receiver<Option<Instant>>,
+}
+
+impl Worker {
+    /// Starts the thread; it ends after the flush and gives what was left behind.
+    pub(super) fn start(self) -> io::Result<JoinHandle<io::Result<Vec<Left>>>> {
+        thread::Builder::new().name(format!("worker-{}", self.index)).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(self.run())
+        })
+    }
+
+    async fn run(mut self) -> io::Result<Vec<Left>> {
+        for socket in self.sockets {
+            let socket = TcpListener::from_std(socket)?;
+            let service = GateService(self.gate.clone());
+            let watch = self.connections.clone();
+            self.connections.spawn(listener::serve(socket, self.shared.clone(), service, watch));
+        }
+        // The sender is dropped only with the server, and then there is nothing to wait for either.
+        let until = match self.flush_until.wait_for(Option::is_some).await {
+            Ok(until) => until.unwrap_or_else(Instant::now),
+            Err(_) => Instant::now(),
+        };
+        Ok(self.dispatch.flush(until.saturating_duration_since(Instant::now())).await)
+    }
+}
+
+/// The gate as a listener sees it.
+#[derive(Clone)]
+struct GateService(Gate);
+
+impl listener::Service for GateService {
+    async fn call(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
+        let scheme = if peer.secure { Scheme::Https } else { Scheme::Http };
+        let address: SocketAddr = peer.address;
+        self.0.handle(request, address, scheme).await
+    }
+}

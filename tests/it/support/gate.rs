@@ -1,0 +1,178 @@
+//! The real binary with a configuration of the test's own, and its log.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::Call;
+
+/// A test that waits longer than this waits for something that does not come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `hookgate run`; killed when dropped.
+pub struct Gate {
+    child: Child,
+    folder: Arc<TempDir>,
+    log: Arc<Mutex<Vec<String>>>,
+    grown: watch::Receiver<usize>,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Gate {
+    /// Starts a gate with these routes and upstreams; `[server]` and `[admin]` with free ports are
+    /// put in front unless the text has them.
+    pub async fn start(toml: &str) -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), toml, &[]).await
+    }
+
+    /// The same in a folder that the test has put files into, with environment variables.
+    pub async fn start_in(folder: Arc<TempDir>, toml: &str, env: &[(&str, &str)]) -> Self {
+        std::fs::write(folder.path().join("config.toml"), complete(toml)).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hookgate"))
+            .args(["run", "--config"])
+            .arg(folder.path().join("config.toml"))
+            .args(["--log-format", "json", "--log", "debug"])
+            .env("HOOKGATE_CACHE", cache())
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (grow, grown) = watch::channel(0);
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let sink = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                sink.lock().unwrap().push(line);
+                grow.send_modify(|count| *count += 1);
+            }
+        });
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut gate = Self {
+            child,
+            folder,
+            log,
+            grown,
+            address: nowhere,
+            admin: nowhere,
+        };
+        gate.wait_for_log(|line| line["msg"] == "ready").await;
+        gate.address = gate.listening("webhooks").await;
+        gate.admin = gate.listening("admin").await;
+        gate
+    }
+
+    async fn listening(&mut self, listener: &str) -> SocketAddr {
+        let line = self
+            .wait_for_log(|line| line["msg"] == "listening" && line["listener"] == listener)
+            .await;
+        line["address"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The folder of the configuration.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Everything logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The first log line, past or to come, for which `fits` holds.
+    pub async fn wait_for_log(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        let found = async {
+            let mut seen = 0;
+            loop {
+                let lines = self.log();
+                for line in &lines[seen..] {
+                    if let Ok(value) = serde_json::from_str::<Value>(line)
+                        && fits(&value)
+                    {
+                        return value;
+                    }
+                }
+                seen = lines.len();
+                if self.grown.wait_for(|count| *count > seen).await.is_err() {
+                    panic!("the gate ended; its log:\n{}", lines.join("\n"));
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(value) => value,
+            Err(_) => panic!("no such line in the log:\n{}", self.log().join("\n")),
+        }
+    }
+
+    /// The metrics page.
+    pub async fn metrics(&self) -> String {
+        Call::get("/metrics").send(self.admin).await.text()
+    }
+
+    /// The value of one series, written as on the page, without its value.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let page = self.metrics().await;
+        let line = page.lines().find(|line| {
+            line.strip_prefix(series)
+                .is_some_and(|rest| rest.starts_with(' '))
+        });
+        let line = line.unwrap_or_else(|| panic!("no `{series}` in:\n{page}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Writes another configuration over the first one and asks for a reload.
+    pub fn reload(&self, toml: &str) {
+        std::fs::write(self.folder().join("config.toml"), complete(toml)).unwrap();
+        self.signal("HUP");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// How it ended, with its whole log.
+    pub async fn ended(mut self) -> (ExitStatus, Vec<String>) {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let status = status.expect("the gate ends").unwrap();
+        // The pipe is read to its end before the log is looked at.
+        while self.grown.changed().await.is_ok() {}
+        (status, self.log())
+    }
+}
+
+/// One cache of compiled plugins for all tests of a run.
+fn cache() -> std::path::PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache")
+}
+
+fn complete(toml: &str) -> String {
+    let server = if toml.contains("[server]") {
+        ""
+    } else {
+        "[server]\nlisten = [\"127.0.0.1:0\"]\n"
+    };
+    let admin = if toml.contains("[admin]") {
+        ""
+    } else {
+        "[admin]\nlisten = \"127.0.0.1:0\"\n"
+    };
+    format!("{server}{admin}{toml}")
+}

@@ -1,0 +1,165 @@
+//! A sender: the bytes of a call, over a socket or over TLS, and the answer as it came.
+
+use std::net::SocketAddr;
+
+use aws_lc_rs::hmac;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::Authority;
+
+/// One call, written out byte by byte.
+#[derive(Clone)]
+pub struct Call {
+    pub method: String,
+    pub target: String,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What a sender got back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    pub fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::new("POST", target, body)
+    }
+
+    pub fn get(target: &str) -> Self {
+        Self::new("GET", target, Vec::new())
+    }
+
+    pub fn new(method: &str, target: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            method: method.into(),
+            target: target.into(),
+            fields: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// The bytes on the wire; `Host` and `Content-Length` are added unless given.
+    pub fn bytes(&self) -> Vec<u8> {
+        let has = |name: &str| {
+            self.fields
+                .iter()
+                .any(|(n, _)| n.eq_ignore_ascii_case(name))
+        };
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        if !has("host") {
+            head += "host: hooks.example.com\r\n";
+        }
+        if !has("content-length") && !has("transfer-encoding") {
+            head += &format!("content-length: {}\r\n", self.body.len());
+        }
+        for (name, value) in &self.fields {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let mut bytes = (head + "\r\n").into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    /// Over a connection of its own.
+    pub async fn send(&self, to: SocketAddr) -> Answer {
+        let mut stream = TcpStream::connect(to).await.unwrap();
+        stream.write_all(&self.bytes()).await.unwrap();
+        Answer::read(&mut stream).await
+    }
+
+    /// Over a TLS connection of its own.
+    pub async fn send_tls(&self, to: SocketAddr, name: &str, authority: &Authority) -> Answer {
+        let mut stream = authority.connect(to, name, &[b"http/1.1"]).await.unwrap();
+        stream.write_all(&self.bytes()).await.unwrap();
+        Answer::read(&mut stream).await
+    }
+}
+
+impl Answer {
+    /// One answer with a length or without a body.
+    pub async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Self {
+        let mut bytes = Vec::new();
+        let head_end = loop {
+            if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at;
+            }
+            let read = stream.read_buf(&mut bytes).await.unwrap();
+            assert!(
+                read > 0,
+                "closed in a head: {:?}",
+                String::from_utf8_lossy(&bytes)
+            );
+        };
+        let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        let fields: Vec<(String, String)> = lines
+            .map(|line| {
+                let (name, value) = line.split_once(':').unwrap();
+                (name.to_ascii_lowercase(), value.trim().to_owned())
+            })
+            .collect();
+        let mut answer = Self {
+            status,
+            fields,
+            body: bytes[head_end + 4..].to_vec(),
+        };
+        let length: usize = answer
+            .field("content-length")
+            .map_or(0, |value| value.parse().unwrap());
+        while answer.body.len() < length {
+            let read = stream.read_buf(&mut answer.body).await.unwrap();
+            assert!(read > 0, "closed in a body");
+        }
+        answer
+    }
+
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// A GitHub webhook, signed as docs.github.com "Validating webhook deliveries" says.
+pub fn github(target: &str, event: &str, secret: &str, body: &str) -> Call {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let mac = hmac::sign(&key, body.as_bytes());
+    let hex: String = mac
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Call::post(target, body)
+        .field("content-type", "application/json")
+        .field("x-github-event", event)
+        .field("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958")
+        .field("x-hub-signature-256", &format!("sha256={hex}"))
+}
