@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::problem::{Problem, Problems};
+use super::shapes::SECRET_IN_THE_OPEN;
 use super::words;
 
 /// More mistakes than this in one file are a file of another program.
@@ -54,6 +55,13 @@ impl Place {
             steps.push(token.parse().map_or(Step::Key(token), Step::Index));
         }
         Self(steps)
+    }
+
+    /// The innermost table entry: elements of a list are not cut out one by one.
+    fn entry(&self) -> Self {
+        let is_index = |step: &&Step| matches!(step, Step::Index(_));
+        let indices = self.0.iter().rev().take_while(is_index).count();
+        Self(self.0.get(..self.0.len() - indices).unwrap_or_default().to_vec())
     }
 
     fn last_key(&self) -> Option<&str> {
@@ -116,8 +124,14 @@ impl<'t> Document<'t> {
                     Segment::Unknown => {}
                 }
             }
-            problems.push(self.explain(&at, error.inner()));
-            self.broken.push(at.clone());
+            let (problem, meant) = self.explain(&at, error.inner());
+            // It is not missing: it was given under another name.
+            self.broken.extend(meant);
+            if error.inner().message() == SECRET_IN_THE_OPEN {
+                problems.mask(problem.span.clone().unwrap_or_default());
+            }
+            problems.push(problem);
+            self.broken.push(at.entry());
             let below = at.0.get(place.0.len()..).unwrap_or_default();
             if !cut(&mut value, below) {
                 return None;
@@ -126,10 +140,15 @@ impl<'t> Document<'t> {
         None
     }
 
-    fn explain(&self, at: &Place, error: &toml::de::Error) -> Problem {
+    /// What is wrong at `at`, and the place that was probably meant instead.
+    fn explain(&self, at: &Place, error: &toml::de::Error) -> (Problem, Option<Place>) {
         let span = error.span().unwrap_or_else(|| self.value(at));
         let parent = Place(at.0.get(..at.0.len().saturating_sub(1)).unwrap_or_default().to_vec());
-        words::meaning(error.message(), at.last_key().unwrap_or_default(), &at.to_string(), &parent.to_string(), span)
+        let key = at.last_key().unwrap_or_default();
+        let meant = words::meant_key(error.message(), key).map(|meant| parent.key(meant));
+        let problem =
+            words::meaning(error.message(), key, &at.to_string(), &parent.to_string(), span);
+        (problem, meant)
     }
 
     /// The value at `place`, as parsed.
@@ -149,7 +168,7 @@ impl<'t> Document<'t> {
 
     /// Whether `place` was written but could not be used; that was reported already.
     pub(super) fn is_broken(&self, place: &Place) -> bool {
-        self.broken.iter().any(|broken| place.0.starts_with(&broken.0) || broken.0 == place.0)
+        self.broken.iter().any(|broken| place.0.starts_with(&broken.0))
     }
 
     /// Whether the file says anything at `place`.

@@ -157,7 +157,6 @@ pub struct Buffer {
     pub max_deliveries: Option<NonZeroUsize>,
     // Known by name only, to say that it is not there yet.
     #[schemars(skip)]
-    #[expect(missing_docs, reason = "refused wherever it is given")]
     pub spool: Option<Free>,
 }
 

@@ -135,7 +135,7 @@ pub fn load_text(name: &str, text: &str, base: &Path, provisions: &Provisions<'_
 /// Every part is compiled, even when another one is wrong: all problems are found at once.
 fn compile(draft: &mut Draft<'_>, config: Config, provisions: &Provisions<'_>) -> Option<Plan> {
     let server = server::server(draft, config.server.unwrap_or_default());
-    let admin = server::admin(draft, config.admin.unwrap_or_default());
+    let admin = server::admin(draft, &config.admin.unwrap_or_default());
     let log = config.log.unwrap_or_default();
     let bounds = server::buffer(draft, &config.buffer.unwrap_or_default());
     let workers = server.workers.unwrap_or(provisions.workers).get();

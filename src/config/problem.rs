@@ -105,7 +105,10 @@ impl Problems {
                 }
             }
         }
+        let has_errors = self.errors() > 0;
         let mut problems = self.list;
+        // Half of the warnings about a broken file are consequences of what is broken.
+        problems.retain(|problem| !has_errors || problem.severity == Severity::Error);
         problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (span.start, span.end)));
         // One mistake may be met twice, as the two users of one name do.
         problems.dedup_by(|a, b| a.span == b.span && a.message == b.message);
@@ -113,11 +116,11 @@ impl Problems {
     }
 }
 
-/// All problems of one configuration, sorted by place.
+/// All errors of one configuration, or all warnings where there is no error; sorted by place.
 ///
 /// `Display` is what the operator reads, without colour. Secrets that were written into the file are
 /// covered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     file: String,
     source: String,
@@ -135,7 +138,7 @@ pub enum Colour {
 
 impl Report {
     /// The file could not be read at all.
-    pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+    pub(super) fn unreadable(path: &Path, error: &str) -> Self {
         let problem = Problem {
             span: None,
             ..Problem::error(0..0, format!("cannot read `{}`: {error}", path.display()))
@@ -144,7 +147,7 @@ impl Report {
         Self { file: path.display().to_string(), source: String::new(), problems: vec![problem] }
     }
 
-    /// Sorted by place; warnings stand between the errors.
+    /// Sorted by place: errors, or warnings where there is no error.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -243,13 +246,10 @@ impl Report {
             1 => format!("1 {word}"),
             _ => format!("{number} {word}s"),
         };
-        let errors = self.errors();
-        let warnings = self.problems.len() - errors;
-        match (errors, warnings) {
+        match (self.errors(), self.problems.len()) {
             (0, 0) => format!("{}: no problems", self.file),
-            (0, _) => format!("{}: {}", self.file, count(warnings, "warning")),
-            (_, 0) => format!("{}: {}, nothing applied", self.file, count(errors, "error")),
-            _ => format!("{}: {}, {}, nothing applied", self.file, count(errors, "error"), count(warnings, "warning")),
+            (0, warnings) => format!("{}: {}", self.file, count(warnings, "warning")),
+            (errors, _) => format!("{}: {}, nothing applied", self.file, count(errors, "error")),
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) fn routes(
         draft.name(&place, name, "a route");
         built.extend(build(draft, &place, name, route, material, shelf, &mut used));
     }
-    if written.is_empty() && !draft.document.has(&all) {
+    if written.is_empty() && !draft.document.has(&all) && !draft.document.is_broken(&all) {
         draft.refuse_key(&all, "there is no route: every webhook would be answered 404", "add [routes.NAME] with `path` and `forward`");
     }
     (built, used)
@@ -199,7 +199,7 @@ fn methods(draft: &mut Draft<'_>, place: &Place, written: Option<&OneOrMany>) ->
             Some(method) => methods.push(method.clone()),
             None => {
                 let known = METHODS.iter().map(Method::as_str);
-                let help = words::cure(text, known, "the methods are");
+                let help = words::cure(text, known, "methods");
                 draft.refuse(&at, format!("`{}` is not a method", text.escape_default()), help);
             }
         }
@@ -260,8 +260,9 @@ fn forward(
                 used.insert(text.clone());
                 found.push(upstream.clone());
             }
+            None if draft.document.is_broken(&Place::root().key("upstreams")) => found.push(None),
             None => {
-                let help = words::cure(text, upstreams.keys().map(String::as_str), "the upstreams are");
+                let help = words::cure(text, upstreams.keys().map(String::as_str), "upstreams");
                 draft.refuse(&at, format!("there is no upstream `{}`", text.escape_default()), help);
                 found.push(None);
             }

@@ -47,7 +47,7 @@ pub(super) struct Found {
 }
 
 /// Why there is no secret: what is wrong, and the cure.
-struct Missing(String, Option<String>);
+struct Missing(String, String);
 
 impl Lookup<'_> {
     /// A path of the file, seen from its folder.
@@ -60,11 +60,7 @@ impl Lookup<'_> {
         let (label, text) = match self.fetch(&at.source, span, problems) {
             Ok(found) => found,
             Err(Missing(message, help)) => {
-                let problem = Problem::error(span.clone(), message);
-                problems.push(match help {
-                    Some(help) => problem.help(help),
-                    None => problem,
-                });
+                problems.push(Problem::error(span.clone(), message).help(help));
                 return None;
             }
         };
@@ -94,14 +90,14 @@ impl Lookup<'_> {
             SecretSource::Env(name) => {
                 let value = (self.environment)(name).ok_or_else(|| {
                     let cure = r#"set it where Hookgate is started, or use { file = "PATH" }"#;
-                    Missing(format!("environment variable `{name}` is not set"), Some(cure.to_owned()))
+                    Missing(format!("environment variable `{name}` is not set"), cure.to_owned())
                 })?;
                 (format!("env:{name}"), Secret::new(value.into_bytes()))
             }
             SecretSource::File(written) => {
                 let path = self.path(written);
                 let bytes = read(&path, SECRET_BYTES_MAX)
-                    .map_err(|error| Missing(format!("cannot read the secret file `{written}`: {error}"), None))?;
+                    .map_err(|error| Missing(format!("cannot read the secret file `{written}`: {error}"), "paths are relative to the configuration file".to_owned()))?;
                 if is_readable_by_all(&path) {
                     problems.push(
                         Problem::warning(span.clone(), format!("every user of this machine can read the secret file `{written}`"))
@@ -116,26 +112,26 @@ impl Lookup<'_> {
         let text = std::str::from_utf8(bytes.expose()).unwrap_or_default();
         if text.trim().len() != text.len() {
             let message = format!("the secret of {} has blanks or newlines around it", named(source));
-            return Err(Missing(message, Some("take them away: they would be part of the key".to_owned())));
+            return Err(Missing(message, "take them away: they would be part of the key".to_owned()));
         }
         if bytes.is_empty() {
             let message = format!("the secret of {} is empty", named(source));
-            return Err(Missing(message, Some("anybody can sign with an empty key".to_owned())));
+            return Err(Missing(message, "anybody can sign with an empty key".to_owned()));
         }
         Ok((label, bytes))
     }
 
     fn credential(&self, name: &str) -> Result<Secret, Missing> {
         if name.contains('/') || name.is_empty() {
-            return Err(Missing(format!("`{name}` is not the name of a credential"), Some("it is a name without `/`".to_owned())));
+            return Err(Missing(format!("`{name}` is not the name of a credential"), "it is a name without `/`".to_owned()));
         }
         let folder = (self.environment)("CREDENTIALS_DIRECTORY").ok_or_else(|| {
             let cure = format!("start Hookgate by systemd with `LoadCredential={name}:PATH`");
-            Missing(format!("there is no credential `{name}`: systemd passed none"), Some(cure))
+            Missing(format!("there is no credential `{name}`: systemd passed none"), cure)
         })?;
         let bytes = read(&Path::new(&folder).join(name), SECRET_BYTES_MAX).map_err(|error| {
             let cure = format!("add `LoadCredential={name}:PATH` to the unit");
-            Missing(format!("cannot read the credential `{name}`: {error}"), Some(cure))
+            Missing(format!("cannot read the credential `{name}`: {error}"), cure)
         })?;
         Ok(without_newline(bytes))
     }

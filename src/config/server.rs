@@ -11,6 +11,7 @@ use super::file;
 use super::secrets::{self, Format};
 use super::shapes::OneOrMany;
 use super::units::Size;
+use crate::admin;
 use crate::delivery::Bounds;
 use crate::listener::{self, Certificates, Pair, Part};
 use crate::secret::Secret;
@@ -161,13 +162,7 @@ fn half(draft: &mut Draft<'_>, place: &Place, key: &str, written: Option<&str>) 
     }
 }
 
-/// Where operators look, and what they must present.
-pub(super) struct AdminPart {
-    pub address: SocketAddr,
-    pub token: Option<Secret>,
-}
-
-pub(super) fn admin(draft: &mut Draft<'_>, written: &file::Admin) -> Option<AdminPart> {
+pub(super) fn admin(draft: &mut Draft<'_>, written: &file::Admin) -> Option<admin::Settings> {
     let place = Place::root().key("admin");
     let listen = written.listen.as_deref().unwrap_or("127.0.0.1:9119");
     if draft.document.is_broken(&place.key("listen")) {
@@ -187,7 +182,7 @@ pub(super) fn admin(draft: &mut Draft<'_>, written: &file::Admin) -> Option<Admi
             r#"listen on 127.0.0.1, or add token = { env = "NAME" }"#,
         );
     }
-    Some(AdminPart { address, token: token.map(|token| token.secret) })
+    Some(admin::Settings { address, token: token.map(|token| token.secret) })
 }
 
 pub(super) fn buffer(draft: &mut Draft<'_>, written: &file::Buffer) -> Bounds {

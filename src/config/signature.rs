@@ -95,7 +95,7 @@ pub(super) fn expand(
         if found.is_none() {
             let names = preset::all().iter().map(|preset| preset.name);
             let problem = Problem::error(document.value(&place.key("preset")), format!("there is no preset `{name}`"));
-            problems.push(problem.help(words::cure(name, names, "the presets are")));
+            problems.push(problem.help(words::cure(name, names, "presets")));
         }
         found
     });

@@ -70,8 +70,11 @@ impl<'a> Shelf<'a> {
             return own.plugin.clone();
         }
         let Some(bundled) = plugin::bundled().iter().find(|bundled| **bundled == name) else {
+            if draft.document.is_broken(&Place::root().key("plugins")) {
+                return None;
+            }
             let known = plugin::bundled().iter().copied().chain(self.own.keys().map(String::as_str));
-            let help = words::cure(name, known, "the plugins are");
+            let help = words::cure(name, known, "plugins");
             draft.refuse(&place.key("use"), format!("there is no plugin `{name}`"), help);
             return None;
         };
@@ -146,7 +149,7 @@ impl<'a> Shelf<'a> {
         }
         for (index, key) in written.signing.iter().enumerate() {
             if !keys.contains_key(key) {
-                let help = words::cure(key, keys.keys().map(String::as_str), "the secrets in `with` are");
+                let help = words::cure(key, keys.keys().map(String::as_str), "secrets in `with`");
                 draft.refuse(&place.index(index), format!("`with` has no secret `{key}`"), help);
             }
         }

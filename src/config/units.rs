@@ -98,9 +98,9 @@ impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
         match (seconds, millis) {
-            (0, _) => write!(f, "{millis}ms"),
-            (s, 0) if s % 3600 == 0 => write!(f, "{}h", s / 3600),
-            (s, 0) if s % 60 == 0 => write!(f, "{}m", s / 60),
+            (0, 1..) => write!(f, "{millis}ms"),
+            (s @ 1.., 0) if s % 3600 == 0 => write!(f, "{}h", s / 3600),
+            (s @ 1.., 0) if s % 60 == 0 => write!(f, "{}m", s / 60),
             (s, 0) => write!(f, "{s}s"),
             (s, ms) => write!(f, "{s}.{ms:03}s"),
         }
@@ -110,6 +110,7 @@ impl fmt::Display for Time {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            bytes if bytes > 0 && bytes % (1 << 30) == 0 => write!(f, "{} GiB", bytes >> 30),
             bytes if bytes > 0 && bytes % (1 << 20) == 0 => write!(f, "{} MiB", bytes >> 20),
             bytes if bytes > 0 && bytes % (1 << 10) == 0 => write!(f, "{} KiB", bytes >> 10),
             bytes => write!(f, "{bytes} B"),

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::problem::Problem;
+use super::shapes::{SECRET_CURE, SECRET_IN_THE_OPEN};
 
 /// Words that people bring from other programs, and ours. Spelling distance does not find these.
 const ALIASES: &[(&str, &[&str])] = &[
-    ("accepted", &["early"]),
+    ("accepted", &["buffered"]),
     ("address", &["listen", "url"]),
     ("allowlist", &["allow"]),
     ("async", &["early"]),
@@ -36,6 +37,7 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("path", &["file"]),
     ("permissions", &["grant"]),
     ("port", &["listen"]),
+    ("pretty", &["text"]),
     ("private_key", &["key"]),
     ("queue", &["buffer"]),
     ("queued", &["buffered"]),
@@ -52,6 +54,8 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("try-first", &["buffered"]),
     ("uri", &["url"]),
     ("uses", &["use"]),
+    ("verbose", &["debug"]),
+    ("warning", &["warn"]),
     ("wasm", &["file"]),
     ("whitelist", &["allow"]),
 ];
@@ -84,8 +88,8 @@ pub(super) fn cure<'k>(word: &str, known: impl IntoIterator<Item = &'k str> + Cl
     let mut names: Vec<&str> = known.into_iter().collect();
     names.sort_unstable();
     match names.as_slice() {
-        [] => format!("there are no {kind} yet"),
-        _ => format!("{kind}: {}", listed(&names)),
+        [] => format!("there are no {kind}"),
+        _ => format!("the {kind} are: {}", listed(&names)),
     }
 }
 
@@ -109,6 +113,14 @@ pub(super) fn syntax(error: &toml::de::Error, text: &str) -> Problem {
     problem
 }
 
+/// The key that was probably meant by the unknown `key` of serde's `message`.
+pub(super) fn meant_key<'m>(message: &'m str, key: &str) -> Option<&'m str> {
+    match message.starts_with("unknown field") {
+        true => meant(key, quoted_after(message, "`, expected")),
+        false => None,
+    }
+}
+
 /// An error of serde's derived code.
 pub(super) fn meaning(message: &str, key: &str, place: &str, parent: &str, span: Range<usize>) -> Problem {
     if message.starts_with("unknown field") {
@@ -117,7 +129,7 @@ pub(super) fn meaning(message: &str, key: &str, place: &str, parent: &str, span:
             "" => format!("`{key}` is not a key of this file"),
             _ => format!("`{key}` is not a key of `{parent}`"),
         };
-        return Problem::error(span, title).help(cure(key, known, "the keys here are"));
+        return Problem::error(span, title).help(cure(key, known, "keys here"));
     }
     if message.starts_with("unknown variant") {
         let word = message.split('`').nth(1).unwrap_or_default();
@@ -125,18 +137,22 @@ pub(super) fn meaning(message: &str, key: &str, place: &str, parent: &str, span:
         let label = format!("in `{place}`");
         return Problem::error(span, format!("`{word}` is not a choice of `{key}`"))
             .label(label)
-            .help(cure(word, known, "the choices are"));
+            .help(cure(word, known, "choices"));
     }
     if let Some((_, expected)) = message.rsplit_once("expected ")
         && message.starts_with("invalid")
     {
         let title = format!("`{place}` must be {}", plainly(expected));
         return match found(message) {
-            Some(found) => Problem::error(span, title).label(format!("this is {found}")),
-            None => Problem::error(span, title),
+            Some(found) if message.starts_with("invalid type") => Problem::error(span, title).label(format!("this is {found}")),
+            _ => Problem::error(span, title),
         };
     }
-    Problem::error(span, message.to_owned()).label(format!("in `{place}`"))
+    let problem = Problem::error(span, message.to_owned());
+    match message {
+        SECRET_IN_THE_OPEN => problem.help(SECRET_CURE),
+        _ => problem.label(format!("in `{place}`")),
+    }
 }
 
 /// The backquoted words behind `mark`.
@@ -180,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_slip_or_a_word_of_another_program_finds_ours() {
-        let known = ["listen", "max_body", "forward", "with", "early"];
+        let known = ["listen", "max_body", "forward", "with", "buffered"];
 
         for (word, ours) in [
             ("liste", Some("listen")),
@@ -188,7 +204,7 @@ mod tests {
             ("maxbody", Some("max_body")),
             ("forwrad", Some("forward")),
             ("backend", Some("forward")),
-            ("accepted", Some("early")),
+            ("accepted", Some("buffered")),
             ("colour", None),
             ("thw", None),
         ] {
