@@ -3,6 +3,7 @@
 //! One control thread (signals, reload, admin) and one worker thread a core, each with a runtime, an
 //! accept socket and upstream connections of its own; a webhook never leaves its worker.
 
+mod running;
 mod worker;
 
 use std::io;
@@ -21,6 +22,7 @@ use crate::drain::Drain;
 use crate::gate::{Gate, Intake, Routes};
 use crate::listener::{self, BindError, Certificates, Shared};
 use crate::telemetry::{Event, Telemetry};
+pub use running::Drained;
 use worker::Worker;
 
 /// What outlives a plan: it is made once, and every plan of a process is compiled against it.
