@@ -78,7 +78,7 @@ pub fn check(config: &str) -> Vec<(String, String)> {
         }
         if let Some(found) = table.get("event") {
             section(problems, "/event", found, &EVENT, |problems| {
-                event(problems, found)
+                event(problems, found);
             });
         }
     })
