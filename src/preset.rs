@@ -22,7 +22,10 @@ pub struct Preset {
     /// What its 2xx should mean, by what it does after a failure.
     pub ack: PresetAck,
     /// How long it waits for an answer, minus a margin; none where it does not say.
-    #[serde(default, with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
+    )]
     pub deadline: Option<Duration>,
     /// How its secrets are written.
     pub key: KeyFormat,
@@ -244,14 +247,22 @@ const FILES: &[(&str, &str)] = &[
     ("github", include_str!("presets/github.toml")),
     ("shopify", include_str!("presets/shopify.toml")),
     ("slack", include_str!("presets/slack.toml")),
-    ("standard-webhooks", include_str!("presets/standard-webhooks.toml")),
+    (
+        "standard-webhooks",
+        include_str!("presets/standard-webhooks.toml"),
+    ),
     ("stripe", include_str!("presets/stripe.toml")),
 ];
 
 static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
     FILES
         .iter()
-        .filter_map(|(name, text)| Some(Preset { name, ..toml::from_str(text).ok()? }))
+        .filter_map(|(name, text)| {
+            Some(Preset {
+                name,
+                ..toml::from_str(text).ok()?
+            })
+        })
         .collect()
 });
 

@@ -19,14 +19,20 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("SHOPIFY_CLIENT_SECRET", "0123456789abcdef"),
     ("STANDARD_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99yyyzzz85a5"),
-    ("SLACK_WEBHOOK_URL", "https://hooks.slack.example/services/T0/B0/X"),
+    (
+        "SLACK_WEBHOOK_URL",
+        "https://hooks.slack.example/services/T0/B0/X",
+    ),
     ("ADMIN_TOKEN", "correct-horse"),
     ("EMPTY", ""),
     ("BLANK", "secret "),
 ];
 
 fn environment(name: &str) -> Option<String> {
-    ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    ENVIRONMENT
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| (*value).to_owned())
 }
 
 /// What a plan is built with; kept together, for a plan is compared with what was before.
@@ -72,19 +78,44 @@ fn files() -> TempDir {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     };
     let certificate = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    for (name, host) in [("hooks", "hooks.example.com"), ("other", "other.example.com")] {
+    for (name, host) in [
+        ("hooks", "hooks.example.com"),
+        ("other", "other.example.com"),
+    ] {
         let made = certificate(host);
-        write(&format!("tls/{name}.crt"), made.cert.pem().as_bytes(), 0o644);
-        write(&format!("tls/{name}.key"), made.signing_key.serialize_pem().as_bytes(), 0o600);
+        write(
+            &format!("tls/{name}.crt"),
+            made.cert.pem().as_bytes(),
+            0o644,
+        );
+        write(
+            &format!("tls/{name}.key"),
+            made.signing_key.serialize_pem().as_bytes(),
+            0o600,
+        );
     }
-    write("tls/hooks.example.com.crt", &fs::read(folder.path().join("tls/hooks.crt")).unwrap(), 0o644);
-    write("tls/hooks.example.com.key", &fs::read(folder.path().join("tls/hooks.key")).unwrap(), 0o600);
+    write(
+        "tls/hooks.example.com.crt",
+        &fs::read(folder.path().join("tls/hooks.crt")).unwrap(),
+        0o644,
+    );
+    write(
+        "tls/hooks.example.com.key",
+        &fs::read(folder.path().join("tls/hooks.key")).unwrap(),
+        0o600,
+    );
     write("secrets/good", b"a good secret\n", 0o600);
     write("secrets/stripe-old", b"whsec_before\n", 0o600);
     write("secrets/empty", b"\n", 0o600);
     write("secrets/open", b"everybody reads this\n", 0o644);
     write("notes.txt", b"not a component", 0o644);
-    write("plugins/core.wasm", &wat::parse_str("(module)").unwrap(), 0o644);
+    let component = include_bytes!("../plugins/dist/json-template.wasm");
+    write("plugins/card.wasm", component, 0o644);
+    write(
+        "plugins/core.wasm",
+        &wat::parse_str("(module)").unwrap(),
+        0o644,
+    );
     folder
 }
 
@@ -95,7 +126,16 @@ fn golden_folder() -> std::path::PathBuf {
 fn goldens() -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(golden_folder())
         .unwrap()
-        .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".toml")?.to_owned()))
+        .filter_map(|entry| {
+            Some(
+                entry
+                    .unwrap()
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".toml")?
+                    .to_owned(),
+            )
+        })
         .collect();
     names.sort();
     names
@@ -111,7 +151,9 @@ fn every_mistake_is_told_with_its_place_and_its_cure() {
             Ok(plan) => plan.warnings,
             Err(report) => report,
         };
-        let said = report.to_string().replace(&*room.folder.path().to_string_lossy(), "FOLDER");
+        let said = report
+            .to_string()
+            .replace(&*room.folder.path().to_string_lossy(), "FOLDER");
         let path = golden_folder().join(format!("{name}.err"));
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&path, &said).unwrap();
@@ -120,7 +162,11 @@ fn every_mistake_is_told_with_its_place_and_its_cure() {
         }
     }
 
-    assert!(wrong.is_empty(), "run with UPDATE=1 and look at the difference\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "run with UPDATE=1 and look at the difference\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -130,7 +176,10 @@ fn every_golden_is_about_something() {
     assert!(names.len() >= 35, "{}", names.len());
     for name in names {
         let said = fs::read_to_string(golden_folder().join(format!("{name}.err"))).unwrap();
-        assert!(said.starts_with("error: ") || said.starts_with("warning: "), "{name}: {said}");
+        assert!(
+            said.starts_with("error: ") || said.starts_with("warning: "),
+            "{name}: {said}"
+        );
     }
 }
 
@@ -159,7 +208,13 @@ fn no_report_shows_a_secret() {
 fn a_problem_is_machine_readable() {
     let room = Room::new();
 
-    let report = room.load("config.toml", "[log]\nlevel = \"loud\"\n[server]\nmax_body = 3\n", None).unwrap_err();
+    let report = room
+        .load(
+            "config.toml",
+            "[log]\nlevel = \"loud\"\n[server]\nmax_body = 3\n",
+            None,
+        )
+        .unwrap_err();
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
 
     assert_eq!(json[1]["line"], 2);
@@ -167,17 +222,25 @@ fn a_problem_is_machine_readable() {
     assert_eq!(json[1]["end_column"], 15);
     assert_eq!(json[1]["severity"], "error");
     assert_eq!(json[1]["message"], "`loud` is not a choice of `level`");
-    assert_eq!(json[1]["help"], "the choices are: `debug`, `error`, `info`, `trace` and `warn`");
+    assert_eq!(
+        json[1]["help"],
+        "the choices are: `debug`, `error`, `info`, `trace` and `warn`"
+    );
 }
 
 #[test]
 fn the_shipped_example_is_a_plan() {
     let room = Room::new();
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).unwrap();
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).unwrap();
 
     let plan = room.load("config.toml", &text, None).unwrap();
 
-    let names: Vec<&str> = plan.summary.iter().map(|route| route.name.as_str()).collect();
+    let names: Vec<&str> = plan
+        .summary
+        .iter()
+        .map(|route| route.name.as_str())
+        .collect();
     assert_eq!(names, ["github", "shop", "stripe"]);
     assert_eq!(plan.warnings.errors(), 0);
 }
@@ -189,7 +252,11 @@ fn the_shipped_schema_is_the_one_of_the_code() {
         fs::write(&path, config::schema()).unwrap();
     }
 
-    assert_eq!(fs::read_to_string(path).unwrap(), config::schema(), "run with UPDATE=1");
+    assert_eq!(
+        fs::read_to_string(path).unwrap(),
+        config::schema(),
+        "run with UPDATE=1"
+    );
 }
 
 const RELOADED: &str = r#"
@@ -208,10 +275,22 @@ fn a_reload_keeps_the_upstreams_that_did_not_change() {
     let room = Room::new();
     let before = room.load("config.toml", RELOADED, None).unwrap();
 
-    let after = room.load("config.toml", &RELOADED.replace(":2/", ":3/"), Some(&before)).unwrap();
+    let after = room
+        .load(
+            "config.toml",
+            &RELOADED.replace(":2/", ":3/"),
+            Some(&before),
+        )
+        .unwrap();
 
-    assert!(std::sync::Arc::ptr_eq(&before.upstreams["same"], &after.upstreams["same"]));
-    assert!(!std::sync::Arc::ptr_eq(&before.upstreams["other"], &after.upstreams["other"]));
+    assert!(std::sync::Arc::ptr_eq(
+        &before.upstreams["same"],
+        &after.upstreams["same"]
+    ));
+    assert!(!std::sync::Arc::ptr_eq(
+        &before.upstreams["other"],
+        &after.upstreams["other"]
+    ));
 }
 
 #[test]
@@ -229,12 +308,32 @@ fn what_the_sender_does_decides_what_its_2xx_means() {
             plugins = [{{ use = "signature", with = {{ preset = "{preset}", keys = [{{ env = "{variable}" }}] }} }}]
             "#
         );
-        let route = room.load("config.toml", &text, None).unwrap().summary.remove(0);
+        let route = room
+            .load("config.toml", &text, None)
+            .unwrap()
+            .summary
+            .remove(0);
         (route.ack, route.deadline.as_millis())
     };
 
-    assert_eq!(summary("github", "GITHUB_WEBHOOK_SECRET", ""), ("buffered", 9_000));
-    assert_eq!(summary("slack", "SLACK_SIGNING_SECRET", ""), ("buffered", 2_500));
-    assert_eq!(summary("stripe", "STRIPE_WEBHOOK_SECRET", ""), ("upstream", 10_000));
-    assert_eq!(summary("github", "GITHUB_WEBHOOK_SECRET", "ack = \"upstream\"\ndeadline = \"1s\""), ("upstream", 1_000));
+    assert_eq!(
+        summary("github", "GITHUB_WEBHOOK_SECRET", ""),
+        ("buffered", 9_000)
+    );
+    assert_eq!(
+        summary("slack", "SLACK_SIGNING_SECRET", ""),
+        ("buffered", 2_500)
+    );
+    assert_eq!(
+        summary("stripe", "STRIPE_WEBHOOK_SECRET", ""),
+        ("upstream", 10_000)
+    );
+    assert_eq!(
+        summary(
+            "github",
+            "GITHUB_WEBHOOK_SECRET",
+            "ack = \"upstream\"\ndeadline = \"1s\""
+        ),
+        ("upstream", 1_000)
+    );
 }

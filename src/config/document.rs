@@ -61,7 +61,12 @@ impl Place {
     fn entry(&self) -> Self {
         let is_index = |step: &&Step| matches!(step, Step::Index(_));
         let indices = self.0.iter().rev().take_while(is_index).count();
-        Self(self.0.get(..self.0.len() - indices).unwrap_or_default().to_vec())
+        Self(
+            self.0
+                .get(..self.0.len() - indices)
+                .unwrap_or_default()
+                .to_vec(),
+        )
     }
 
     fn last_key(&self) -> Option<&str> {
@@ -109,17 +114,24 @@ impl<'t> Document<'t> {
     }
 
     /// Reads the table at `place` as `T`; every mistake in it is noted and left out.
-    pub(super) fn read<T: for<'de> Deserialize<'de>>(&mut self, place: &Place, problems: &mut Problems) -> Option<T> {
+    pub(super) fn read<T: for<'de> Deserialize<'de>>(
+        &mut self,
+        place: &Place,
+        problems: &mut Problems,
+    ) -> Option<T> {
         let mut value = self.get(place)?.clone();
         for _ in 0..PROBLEMS_MAX {
-            let error = match serde_path_to_error::deserialize(ValueDeserializer::from(value.clone())) {
-                Ok(read) => return Some(read),
-                Err(error) => error,
-            };
+            let error =
+                match serde_path_to_error::deserialize(ValueDeserializer::from(value.clone())) {
+                    Ok(read) => return Some(read),
+                    Err(error) => error,
+                };
             let mut at = place.clone();
             for segment in error.path() {
                 match segment {
-                    Segment::Map { key } | Segment::Enum { variant: key } => at.0.push(Step::Key(key.clone())),
+                    Segment::Map { key } | Segment::Enum { variant: key } => {
+                        at.0.push(Step::Key(key.clone()))
+                    }
                     Segment::Seq { index } => at.0.push(Step::Index(*index)),
                     Segment::Unknown => {}
                 }
@@ -143,17 +155,28 @@ impl<'t> Document<'t> {
     /// What is wrong at `at`, and the place that was probably meant instead.
     fn explain(&self, at: &Place, error: &toml::de::Error) -> (Problem, Option<Place>) {
         let span = error.span().unwrap_or_else(|| self.value(at));
-        let parent = Place(at.0.get(..at.0.len().saturating_sub(1)).unwrap_or_default().to_vec());
+        let parent = Place(
+            at.0.get(..at.0.len().saturating_sub(1))
+                .unwrap_or_default()
+                .to_vec(),
+        );
         let key = at.last_key().unwrap_or_default();
         let meant = words::meant_key(error.message(), key).map(|meant| parent.key(meant));
-        let problem =
-            words::meaning(error.message(), key, &at.to_string(), &parent.to_string(), span);
+        let problem = words::meaning(
+            error.message(),
+            key,
+            &at.to_string(),
+            &parent.to_string(),
+            span,
+        );
         (problem, meant)
     }
 
     /// The value at `place`, as parsed.
     pub(super) fn get(&self, place: &Place) -> Option<&Spanned<DeValue<'t>>> {
-        place.0.iter().try_fold(&self.root, |value, step| child(value, step).map(|(_, value)| value))
+        place.0.iter().try_fold(&self.root, |value, step| {
+            child(value, step).map(|(_, value)| value)
+        })
     }
 
     /// The span of the value at `place`, or of what is nearest around it.
@@ -168,7 +191,9 @@ impl<'t> Document<'t> {
 
     /// Whether `place` was written but could not be used; that was reported already.
     pub(super) fn is_broken(&self, place: &Place) -> bool {
-        self.broken.iter().any(|broken| place.0.starts_with(&broken.0))
+        self.broken
+            .iter()
+            .any(|broken| place.0.starts_with(&broken.0))
     }
 
     /// Whether the file says anything at `place`.
@@ -179,7 +204,9 @@ impl<'t> Document<'t> {
     /// The keys of the table at `place`, in the order of their spelling; none where there is no table.
     pub(super) fn names(&self, place: &Place) -> Vec<String> {
         match self.get(place).map(|value| value.get_ref()) {
-            Some(DeValue::Table(table)) => table.keys().map(|key| key.get_ref().to_string()).collect(),
+            Some(DeValue::Table(table)) => {
+                table.keys().map(|key| key.get_ref().to_string()).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -189,10 +216,16 @@ impl<'t> Document<'t> {
         // The root's own span is the whole file: point at its first line instead.
         let mut spans = (0..0, 0..0);
         for step in &place.0 {
-            let Some((key, value)) = child(here, step) else { break };
+            let Some((key, value)) = child(here, step) else {
+                break;
+            };
             // A table that only its children's headers imply has no text of its own.
             let own = value.span();
-            let value_span = if own.is_empty() { key.clone().unwrap_or(own) } else { own };
+            let value_span = if own.is_empty() {
+                key.clone().unwrap_or(own)
+            } else {
+                own
+            };
             spans = (key.unwrap_or_else(|| value_span.clone()), value_span);
             here = value;
         }
@@ -204,9 +237,10 @@ type Child<'d, 't> = (Option<Range<usize>>, &'d Spanned<DeValue<'t>>);
 
 fn child<'d, 't>(value: &'d Spanned<DeValue<'t>>, step: &Step) -> Option<Child<'d, 't>> {
     match (value.get_ref(), step) {
-        (DeValue::Table(table), Step::Key(name)) => {
-            table.iter().find(|(key, _)| key.get_ref() == name).map(|(key, value)| (Some(key.span()), value))
-        }
+        (DeValue::Table(table), Step::Key(name)) => table
+            .iter()
+            .find(|(key, _)| key.get_ref() == name)
+            .map(|(key, value)| (Some(key.span()), value)),
         (DeValue::Array(list), Step::Index(index)) => list.get(*index).map(|value| (None, value)),
         _ => None,
     }
@@ -215,7 +249,9 @@ fn child<'d, 't>(value: &'d Spanned<DeValue<'t>>, step: &Step) -> Option<Child<'
 /// Takes the innermost table entry on the way to `steps` out. Elements of a list stay, lest the places
 /// behind them move: their list goes instead.
 fn cut(value: &mut Spanned<DeValue<'_>>, steps: &[Step]) -> bool {
-    let Some((first, rest)) = steps.split_first() else { return false };
+    let Some((first, rest)) = steps.split_first() else {
+        return false;
+    };
     match (value.get_mut(), first) {
         (DeValue::Table(table), Step::Key(name)) => {
             let below = table.iter_mut().find(|(key, _)| key.get_ref() == name);
@@ -224,9 +260,10 @@ fn cut(value: &mut Spanned<DeValue<'_>>, steps: &[Step]) -> bool {
             }
             table.remove(name.as_str()).is_some()
         }
-        (DeValue::Array(list), Step::Index(index)) => {
-            list.iter_mut().nth(*index).is_some_and(|value| cut(value, rest))
-        }
+        (DeValue::Array(list), Step::Index(index)) => list
+            .iter_mut()
+            .nth(*index)
+            .is_some_and(|value| cut(value, rest)),
         _ => false,
     }
 }

@@ -197,6 +197,20 @@ pub enum Grant {
     Kv,
 }
 
+impl LogLevel {
+    /// The word itself.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
 /// A server that receives deliveries.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -208,7 +222,7 @@ pub struct Upstream {
     pub timeout: Option<Time>,
     /// How long connecting may take. Default: "3s".
     pub connect_timeout: Option<Time>,
-    /// PEM file with the roots to trust beside the platform's.
+    /// PEM file with the authorities to trust instead of the platform's.
     pub ca: Option<String>,
     /// HTTP/2 without TLS. With TLS the two sides agree by themselves. Default: false.
     pub http2: Option<bool>,

@@ -22,6 +22,6 @@ mod with;
 mod words;
 
 pub use file::{LogFormat, LogLevel, schema};
-pub use plan::{Plan, Provisions, RouteSummary, load, load_text};
+pub use plan::{Plan, Provisions, RouteSummary, difference, load, load_text};
 pub use problem::{Colour, Problem, Report, Severity};
 pub use secrets::Environment;

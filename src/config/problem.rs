@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, as the operator reads it: a place, a fact, a way out.
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::ops::Range;
 use std::path::Path;
 
@@ -50,7 +51,10 @@ impl Problem {
     /// Something that the operator should know before it hurts.
     #[must_use]
     pub fn warning(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(span, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(span, message)
+        }
     }
 
     /// Adds words beside the caret.
@@ -93,7 +97,10 @@ impl Problems {
     }
 
     pub(super) fn errors(&self) -> usize {
-        self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.list
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count()
     }
 
     pub(super) fn into_report(self, file: &str, source: &str) -> Report {
@@ -109,10 +116,19 @@ impl Problems {
         let mut problems = self.list;
         // Half of the warnings about a broken file are consequences of what is broken.
         problems.retain(|problem| !has_errors || problem.severity == Severity::Error);
-        problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (span.start, span.end)));
+        problems.sort_by_key(|problem| {
+            problem
+                .span
+                .as_ref()
+                .map_or((0, 0), |span| (span.start, span.end))
+        });
         // One mistake may be met twice, as the two users of one name do.
         problems.dedup_by(|a, b| a.span == b.span && a.message == b.message);
-        Report { file: file.to_owned(), source: String::from_utf8_lossy(&bytes).into_owned(), problems }
+        Report {
+            file: file.to_owned(),
+            source: String::from_utf8_lossy(&bytes).into_owned(),
+            problems,
+        }
     }
 }
 
@@ -131,9 +147,23 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// For pipes, files and logs.
-    Plain,
+    Never,
     /// For a terminal that wants it.
-    Ansi,
+    Always,
+}
+
+impl Colour {
+    /// What standard error wants: colour on a terminal, unless `NO_COLOR` says otherwise
+    /// (no-color.org) or the terminal is a dumb one.
+    #[must_use]
+    pub fn for_stderr() -> Self {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        match std::io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb {
+            true => Self::Always,
+            false => Self::Never,
+        }
+    }
 }
 
 impl Report {
@@ -144,7 +174,11 @@ impl Report {
             ..Problem::error(0..0, format!("cannot read `{}`: {error}", path.display()))
                 .help("name another file with --config, or try `hookgate demo`, which needs none")
         };
-        Self { file: path.display().to_string(), source: String::new(), problems: vec![problem] }
+        Self {
+            file: path.display().to_string(),
+            source: String::new(),
+            problems: vec![problem],
+        }
     }
 
     /// Sorted by place: errors, or warnings where there is no error.
@@ -156,7 +190,10 @@ impl Report {
     /// How many of them stop the plan.
     #[must_use]
     pub fn errors(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count()
     }
 
     /// Each problem in one line, `FILE:LINE:COLUMN: what; cure`, for logs.
@@ -166,8 +203,12 @@ impl Report {
             .iter()
             .map(|problem| {
                 let place = problem.span.as_ref().map(|span| self.position(span.start));
-                let place = place.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
-                let help = problem.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+                let place =
+                    place.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+                let help = problem
+                    .help
+                    .as_ref()
+                    .map_or(String::new(), |help| format!("; {help}"));
                 format!("{}{place}: {}{help}", self.file, problem.message)
             })
             .collect()
@@ -177,8 +218,8 @@ impl Report {
     #[must_use]
     pub fn render(&self, colour: Colour) -> String {
         let renderer = match colour {
-            Colour::Plain => Renderer::plain(),
-            Colour::Ansi => Renderer::styled(),
+            Colour::Never => Renderer::plain(),
+            Colour::Always => Renderer::styled(),
         };
         let mut text = String::new();
         for problem in &self.problems {
@@ -230,9 +271,15 @@ impl Report {
         if let Some(label) = &problem.label {
             caret = caret.label(label.as_str());
         }
-        let mut snippet = Snippet::source(self.source.as_str()).path(self.file.as_str()).annotation(caret);
+        let mut snippet = Snippet::source(self.source.as_str())
+            .path(self.file.as_str())
+            .annotation(caret);
         if let Some((span, label)) = &problem.also {
-            snippet = snippet.annotation(AnnotationKind::Context.span(span.clone()).label(label.as_str()));
+            snippet = snippet.annotation(
+                AnnotationKind::Context
+                    .span(span.clone())
+                    .label(label.as_str()),
+            );
         }
         let group = title.element(snippet);
         match &problem.help {
@@ -257,14 +304,18 @@ impl Report {
     fn position(&self, offset: usize) -> (usize, usize) {
         let before = self.source.get(..offset).unwrap_or(&self.source);
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |line| line.chars().count())
+            + 1;
         (line, column)
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(Colour::Plain))
+        f.write_str(&self.render(Colour::Never))
     }
 }
 

@@ -35,7 +35,10 @@ pub(super) struct Format {
 }
 
 impl Format {
-    pub(super) const TEXT: Self = Self { encoding: KeyEncoding::Utf8, prefix: None };
+    pub(super) const TEXT: Self = Self {
+        encoding: KeyEncoding::Utf8,
+        prefix: None,
+    };
 }
 
 /// A secret, and the name under which logs may mention it.
@@ -56,7 +59,13 @@ impl Lookup<'_> {
     }
 
     /// Looks a secret up; what is wrong with it is noted at `span`.
-    pub(super) fn secret(&self, at: &SecretRef, format: &Format, span: &Range<usize>, problems: &mut Problems) -> Option<Found> {
+    pub(super) fn secret(
+        &self,
+        at: &SecretRef,
+        format: &Format,
+        span: &Range<usize>,
+        problems: &mut Problems,
+    ) -> Option<Found> {
         let (label, text) = match self.fetch(&at.source, span, problems) {
             Ok(found) => found,
             Err(Missing(message, help)) => {
@@ -69,69 +78,112 @@ impl Lookup<'_> {
         match decode(text.expose(), encoding, prefix) {
             Ok(secret) if secret.is_empty() => {
                 problems.push(
-                    Problem::error(span.clone(), format!("the secret of {} is empty", named(&at.source)))
-                        .help("anybody can sign with an empty key"),
+                    Problem::error(
+                        span.clone(),
+                        format!("the secret of {} is empty", named(&at.source)),
+                    )
+                    .help("anybody can sign with an empty key"),
                 );
                 None
             }
             Ok(secret) => Some(Found { label, secret }),
             Err(what) => {
                 problems.push(
-                    Problem::error(span.clone(), format!("the secret of {} is not {what}", named(&at.source)))
-                        .help(r#"say how it is written: encoding = "utf8", "base64" or "hex""#),
+                    Problem::error(
+                        span.clone(),
+                        format!("the secret of {} is not {what}", named(&at.source)),
+                    )
+                    .help(r#"say how it is written: encoding = "utf8", "base64" or "hex""#),
                 );
                 None
             }
         }
     }
 
-    fn fetch(&self, source: &SecretSource, span: &Range<usize>, problems: &mut Problems) -> Result<(String, Secret), Missing> {
+    fn fetch(
+        &self,
+        source: &SecretSource,
+        span: &Range<usize>,
+        problems: &mut Problems,
+    ) -> Result<(String, Secret), Missing> {
         let (label, bytes) = match source {
             SecretSource::Env(name) => {
                 let value = (self.environment)(name).ok_or_else(|| {
                     let cure = r#"set it where Hookgate is started, or use { file = "PATH" }"#;
-                    Missing(format!("environment variable `{name}` is not set"), cure.to_owned())
+                    Missing(
+                        format!("environment variable `{name}` is not set"),
+                        cure.to_owned(),
+                    )
                 })?;
                 (format!("env:{name}"), Secret::new(value.into_bytes()))
             }
             SecretSource::File(written) => {
                 let path = self.path(written);
-                let bytes = read(&path, SECRET_BYTES_MAX)
-                    .map_err(|error| Missing(format!("cannot read the secret file `{written}`: {error}"), "paths are relative to the configuration file".to_owned()))?;
+                let bytes = read(&path, SECRET_BYTES_MAX).map_err(|error| {
+                    Missing(
+                        format!("cannot read the secret file `{written}`: {error}"),
+                        "paths are relative to the configuration file".to_owned(),
+                    )
+                })?;
                 if is_readable_by_all(&path) {
                     problems.push(
-                        Problem::warning(span.clone(), format!("every user of this machine can read the secret file `{written}`"))
-                            .help(format!("chmod 600 {written}")),
+                        Problem::warning(
+                            span.clone(),
+                            format!(
+                                "every user of this machine can read the secret file `{written}`"
+                            ),
+                        )
+                        .help(format!("chmod 600 {written}")),
                     );
                 }
                 (format!("file:{written}"), without_newline(bytes))
             }
-            SecretSource::Credential(name) => (format!("credential:{name}"), self.credential(name)?),
+            SecretSource::Credential(name) => {
+                (format!("credential:{name}"), self.credential(name)?)
+            }
         };
         // Raw key files may begin or end with any byte; text with a blank at its end is a slip of the hand.
         let text = std::str::from_utf8(bytes.expose()).unwrap_or_default();
         if text.trim().len() != text.len() {
-            let message = format!("the secret of {} has blanks or newlines around it", named(source));
-            return Err(Missing(message, "take them away: they would be part of the key".to_owned()));
+            let message = format!(
+                "the secret of {} has blanks or newlines around it",
+                named(source)
+            );
+            return Err(Missing(
+                message,
+                "take them away: they would be part of the key".to_owned(),
+            ));
         }
         if bytes.is_empty() {
             let message = format!("the secret of {} is empty", named(source));
-            return Err(Missing(message, "anybody can sign with an empty key".to_owned()));
+            return Err(Missing(
+                message,
+                "anybody can sign with an empty key".to_owned(),
+            ));
         }
         Ok((label, bytes))
     }
 
     fn credential(&self, name: &str) -> Result<Secret, Missing> {
         if name.contains('/') || name.is_empty() {
-            return Err(Missing(format!("`{name}` is not the name of a credential"), "it is a name without `/`".to_owned()));
+            return Err(Missing(
+                format!("`{name}` is not the name of a credential"),
+                "it is a name without `/`".to_owned(),
+            ));
         }
         let folder = (self.environment)("CREDENTIALS_DIRECTORY").ok_or_else(|| {
             let cure = format!("start Hookgate by systemd with `LoadCredential={name}:PATH`");
-            Missing(format!("there is no credential `{name}`: systemd passed none"), cure)
+            Missing(
+                format!("there is no credential `{name}`: systemd passed none"),
+                cure,
+            )
         })?;
         let bytes = read(&Path::new(&folder).join(name), SECRET_BYTES_MAX).map_err(|error| {
             let cure = format!("add `LoadCredential={name}:PATH` to the unit");
-            Missing(format!("cannot read the credential `{name}`: {error}"), cure)
+            Missing(
+                format!("cannot read the credential `{name}`: {error}"),
+                cure,
+            )
         })?;
         Ok(without_newline(bytes))
     }
@@ -150,7 +202,9 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(words)?;
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(words)?;
+    file.take(bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(words)?;
     if bytes.len() as u64 > bytes_max {
         return Err(format!("it is larger than {} KiB", bytes_max >> 10));
     }
@@ -188,15 +242,24 @@ fn is_readable_by_all(_: &Path) -> bool {
 }
 
 /// From text to key. The error names what was expected, never what was found.
-fn decode(text: &[u8], encoding: KeyEncoding, prefix: Option<&str>) -> Result<Secret, &'static str> {
-    let text = prefix.and_then(|prefix| text.strip_prefix(prefix.as_bytes())).unwrap_or(text);
+fn decode(
+    text: &[u8],
+    encoding: KeyEncoding,
+    prefix: Option<&str>,
+) -> Result<Secret, &'static str> {
+    let text = prefix
+        .and_then(|prefix| text.strip_prefix(prefix.as_bytes()))
+        .unwrap_or(text);
     let bytes = match encoding {
         KeyEncoding::Utf8 => Some(text.to_vec()),
         KeyEncoding::Hex => unhex(text),
-        KeyEncoding::Base64 => [&alphabet::STANDARD, &alphabet::URL_SAFE].into_iter().find_map(|alphabet| {
-            let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-            GeneralPurpose::new(alphabet, config).decode(text).ok()
-        }),
+        KeyEncoding::Base64 => [&alphabet::STANDARD, &alphabet::URL_SAFE]
+            .into_iter()
+            .find_map(|alphabet| {
+                let config = GeneralPurposeConfig::new()
+                    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+                GeneralPurpose::new(alphabet, config).decode(text).ok()
+            }),
     };
     bytes.map(Secret::new).ok_or(match encoding {
         KeyEncoding::Utf8 => "text",
@@ -206,7 +269,11 @@ fn decode(text: &[u8], encoding: KeyEncoding, prefix: Option<&str>) -> Result<Se
 }
 
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     text.chunks(2)
         .map(|pair| match pair {
             [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
@@ -226,18 +293,40 @@ mod tests {
 
     #[test]
     fn exactly_one_newline_at_the_end_of_a_file_is_not_part_of_the_secret() {
-        for (file, secret) in [("s\n", "s"), ("s\r\n", "s"), ("s\n\n", "s\n"), ("s", "s"), (" s", " s")] {
-            assert_eq!(without_newline(file.as_bytes().to_vec()).expose(), secret.as_bytes(), "{file:?}");
+        for (file, secret) in [
+            ("s\n", "s"),
+            ("s\r\n", "s"),
+            ("s\n\n", "s\n"),
+            ("s", "s"),
+            (" s", " s"),
+        ] {
+            assert_eq!(
+                without_newline(file.as_bytes().to_vec()).expose(),
+                secret.as_bytes(),
+                "{file:?}"
+            );
         }
     }
 
     #[test]
     fn a_key_is_decoded_as_it_is_declared() {
-        let key = |text: &str, encoding, prefix| decode(text.as_bytes(), encoding, prefix).map(|secret| secret.expose().to_vec());
+        let key = |text: &str, encoding, prefix| {
+            decode(text.as_bytes(), encoding, prefix).map(|secret| secret.expose().to_vec())
+        };
 
-        assert_eq!(key("whsec_aGk=", KeyEncoding::Base64, Some("whsec_")), Ok(b"hi".to_vec()));
-        assert_eq!(key("aGk", KeyEncoding::Base64, Some("whsec_")), Ok(b"hi".to_vec()), "prefix and padding are optional");
-        assert_eq!(key("whsec_aGk", KeyEncoding::Utf8, None), Ok(b"whsec_aGk".to_vec()));
+        assert_eq!(
+            key("whsec_aGk=", KeyEncoding::Base64, Some("whsec_")),
+            Ok(b"hi".to_vec())
+        );
+        assert_eq!(
+            key("aGk", KeyEncoding::Base64, Some("whsec_")),
+            Ok(b"hi".to_vec()),
+            "prefix and padding are optional"
+        );
+        assert_eq!(
+            key("whsec_aGk", KeyEncoding::Utf8, None),
+            Ok(b"whsec_aGk".to_vec())
+        );
         assert_eq!(key("6869", KeyEncoding::Hex, None), Ok(b"hi".to_vec()));
         assert_eq!(key("686", KeyEncoding::Hex, None), Err("hex"));
         assert_eq!(key("+68", KeyEncoding::Hex, None), Err("hex"));

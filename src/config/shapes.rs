@@ -67,7 +67,8 @@ pub struct Free;
 /// What is said where a secret stands in the open.
 pub(super) const SECRET_IN_THE_OPEN: &str = "a secret is not written into the file";
 /// And what would be right.
-pub(super) const SECRET_CURE: &str = r#"say where it is: { env = "NAME" }, { file = "PATH" } or { credential = "NAME" }"#;
+pub(super) const SECRET_CURE: &str =
+    r#"say where it is: { env = "NAME" }, { file = "PATH" } or { credential = "NAME" }"#;
 
 /// A secret reference as written, before exactly one source is insisted on.
 #[derive(serde::Deserialize, JsonSchema)]
@@ -96,7 +97,11 @@ impl TryFrom<Written> for SecretRef {
             (None, None, Some(name)) => SecretSource::Credential(name),
             _ => return Err("a secret has exactly one of `env`, `file` and `credential`"),
         };
-        Ok(Self { source, encoding: written.encoding, prefix: written.prefix })
+        Ok(Self {
+            source,
+            encoding: written.encoding,
+            prefix: written.prefix,
+        })
     }
 }
 
@@ -116,7 +121,9 @@ impl<'de> Deserialize<'de> for SecretRef {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretRef, A::Error> {
-                Written::deserialize(MapAccessDeserializer::new(map))?.try_into().map_err(de::Error::custom)
+                Written::deserialize(MapAccessDeserializer::new(map))?
+                    .try_into()
+                    .map_err(de::Error::custom)
             }
         }
         deserializer.deserialize_any(Whereabouts)
@@ -139,7 +146,10 @@ impl<'de> Deserialize<'de> for Text {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
                 let written = Written::deserialize(MapAccessDeserializer::new(map))?;
-                written.try_into().map(Text::Secret).map_err(de::Error::custom)
+                written
+                    .try_into()
+                    .map(Text::Secret)
+                    .map_err(de::Error::custom)
             }
         }
         deserializer.deserialize_any(Either)
@@ -157,7 +167,10 @@ impl<'de> Deserialize<'de> for OneOrMany {
             }
 
             fn visit_str<E: de::Error>(self, one: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany { items: vec![one.to_owned()], listed: false })
+                Ok(OneOrMany {
+                    items: vec![one.to_owned()],
+                    listed: false,
+                })
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
@@ -165,7 +178,10 @@ impl<'de> Deserialize<'de> for OneOrMany {
                 while let Some(item) = list.next_element()? {
                     items.push(item);
                 }
-                Ok(OneOrMany { items, listed: true })
+                Ok(OneOrMany {
+                    items,
+                    listed: true,
+                })
             }
         }
         deserializer.deserialize_any(Names)

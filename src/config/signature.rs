@@ -18,7 +18,8 @@ use super::units::Time;
 use super::with::{KeyFound, Keys};
 use super::words;
 use crate::preset::{
-    self, Algorithm, Direction, Encoding, EventName, Field, Handshake, Preset, Scheme, SecretEncoding, Timestamp, Unit,
+    self, Algorithm, Direction, Encoding, EventName, Field, Handshake, Preset, Scheme,
+    SecretEncoding, Timestamp, Unit,
 };
 
 /// The plugin that this is about.
@@ -94,7 +95,10 @@ pub(super) fn expand(
         let found = preset::find(name);
         if found.is_none() {
             let names = preset::all().iter().map(|preset| preset.name);
-            let problem = Problem::error(document.value(&place.key("preset")), format!("there is no preset `{name}`"));
+            let problem = Problem::error(
+                document.value(&place.key("preset")),
+                format!("there is no preset `{name}`"),
+            );
             problems.push(problem.help(words::cure(name, names, "presets")));
         }
         found
@@ -102,15 +106,28 @@ pub(super) fn expand(
     let keys = keys(&with, preset, document, &place, lookup, problems);
     let known = with.preset.is_none() || preset.is_some();
     let scheme = match known {
-        true => scheme(with, preset.map(|preset| &preset.scheme), document, &place, problems),
+        true => scheme(
+            with,
+            preset.map(|preset| &preset.scheme),
+            document,
+            &place,
+            problems,
+        ),
         false => None,
     };
     let algorithm = scheme.as_ref().map(|scheme| scheme.algorithm);
-    let mut json = scheme.and_then(|scheme| serde_json::to_value(scheme).ok()).unwrap_or_default();
+    let mut json = scheme
+        .and_then(|scheme| serde_json::to_value(scheme).ok())
+        .unwrap_or_default();
     if let Value::Object(table) = &mut json {
         table.insert(KEYS.to_owned(), KEYS.into());
     }
-    Expanded { json, keys, algorithm, preset }
+    Expanded {
+        json,
+        keys,
+        algorithm,
+        preset,
+    }
 }
 
 fn keys(
@@ -130,16 +147,25 @@ fn keys(
         },
         prefix: preset.key.prefix.clone(),
     });
-    let list = with.keys.as_ref().map_or(&[] as &[_], |list| list.0.as_slice());
+    let list = with
+        .keys
+        .as_ref()
+        .map_or(&[] as &[_], |list| list.0.as_slice());
     if list.is_empty() && !document.is_broken(&place) {
-        let problem = Problem::error(document.value(&place), "`signature` has no keys to check with");
+        let problem = Problem::error(
+            document.value(&place),
+            "`signature` has no keys to check with",
+        );
         problems.push(problem.help(r#"add keys = [{ env = "NAME" }], or { file = "PATH" }"#));
     }
     let mut found = Vec::new();
     for (index, secret) in list {
         let span = document.value(&index.map_or_else(|| place.clone(), |index| place.index(index)));
         if let Some(secret) = lookup.secret(secret, &format, &span, problems) {
-            found.push(KeyFound { found: secret, span });
+            found.push(KeyFound {
+                found: secret,
+                span,
+            });
         }
     }
     Keys::from([(KEYS.to_owned(), found)])
@@ -153,14 +179,20 @@ fn scheme(
     problems: &mut Problems,
 ) -> Option<Scheme> {
     let signature = with.signature.unwrap_or_default();
-    let header = signature.header.or_else(|| base.map(|base| base.signature.header.clone()));
+    let header = signature
+        .header
+        .or_else(|| base.map(|base| base.signature.header.clone()));
     let algorithm = with.algorithm.or_else(|| base.map(|base| base.algorithm));
     let encoding = with.encoding.or_else(|| base.map(|base| base.encoding));
     let mut missing = Vec::new();
-    for (is_there, name) in
-        [(algorithm.is_some(), "algorithm"), (encoding.is_some(), "encoding"), (header.is_some(), "signature.header")]
-    {
-        let at = name.split('.').fold(place.clone(), |place, key| place.key(key));
+    for (is_there, name) in [
+        (algorithm.is_some(), "algorithm"),
+        (encoding.is_some(), "encoding"),
+        (header.is_some(), "signature.header"),
+    ] {
+        let at = name
+            .split('.')
+            .fold(place.clone(), |place, key| place.key(key));
         if !is_there && !document.is_broken(&at) {
             missing.push(name);
         }
@@ -168,26 +200,38 @@ fn scheme(
     if !missing.is_empty() {
         let message = format!("`signature` is not told {}", words::listed(&missing));
         let problem = Problem::error(document.value(place), message);
-        problems.push(problem.help(r#"name a preset, as in preset = "github", or describe the whole scheme"#));
+        problems.push(
+            problem.help(r#"name a preset, as in preset = "github", or describe the whole scheme"#),
+        );
     }
     let timestamp = timestamp(with.timestamp, base, document, place, problems);
-    let signed = with.signed.or_else(|| base.map(|base| base.signed.clone())).unwrap_or_else(|| match timestamp {
-        Some(_) => "{timestamp}.{body}".to_owned(),
-        None => "{body}".to_owned(),
-    });
-    check_signed(&signed, timestamp.as_ref(), document, place, problems);
+    let signed = with
+        .signed
+        .or_else(|| base.map(|base| base.signed.clone()))
+        .unwrap_or_else(|| match timestamp {
+            Some(_) => "{timestamp}.{body}".to_owned(),
+            None => "{body}".to_owned(),
+        });
     Some(Scheme {
         algorithm: algorithm?,
         encoding: encoding?,
         signature: Field {
             header: header?,
-            separator: signature.separator.or_else(|| base.and_then(|base| base.signature.separator.clone())),
-            prefix: signature.prefix.or_else(|| base.and_then(|base| base.signature.prefix.clone())),
+            separator: signature
+                .separator
+                .or_else(|| base.and_then(|base| base.signature.separator.clone())),
+            prefix: signature
+                .prefix
+                .or_else(|| base.and_then(|base| base.signature.prefix.clone())),
         },
         timestamp,
         signed,
-        handshake: with.handshake.or_else(|| base.and_then(|base| base.handshake.clone())),
-        event: with.event.or_else(|| base.and_then(|base| base.event.clone())),
+        handshake: with
+            .handshake
+            .or_else(|| base.and_then(|base| base.handshake.clone())),
+        event: with
+            .event
+            .or_else(|| base.and_then(|base| base.event.clone())),
     })
 }
 
@@ -199,58 +243,53 @@ fn timestamp(
     problems: &mut Problems,
 ) -> Option<Timestamp> {
     let base = base.and_then(|base| base.timestamp.as_ref());
-    let Some(with) = with else { return base.cloned() };
+    let Some(with) = with else {
+        return base.cloned();
+    };
     let place = place.key("timestamp");
     let header = with.header.or_else(|| base.map(|base| base.header.clone()));
     if header.is_none() && !document.is_broken(&place.key("header")) {
-        let problem = Problem::error(document.value(&place), "the timestamp has no `header` to be read from");
+        let problem = Problem::error(
+            document.value(&place),
+            "the timestamp has no `header` to be read from",
+        );
         problems.push(problem.help(r#"add header = "NAME""#));
     }
-    if with.tolerance.is_some_and(|tolerance| tolerance.0.as_secs() == 0) {
+    if with
+        .tolerance
+        .is_some_and(|tolerance| tolerance.0.as_secs() == 0)
+    {
         let at = document.value(&place.key("tolerance"));
         problems.push(
-            Problem::error(at, "a tolerance of less than a second refuses every webhook")
-                .help(r#"most senders ask for "5m""#),
+            Problem::error(
+                at,
+                "a tolerance of less than a second refuses every webhook",
+            )
+            .help(r#"most senders ask for "5m""#),
         );
     }
     Some(Timestamp {
         header: header?,
-        separator: with.separator.or_else(|| base.and_then(|base| base.separator.clone())),
-        prefix: with.prefix.or_else(|| base.and_then(|base| base.prefix.clone())),
-        unit: with.unit.or_else(|| base.map(|base| base.unit)).unwrap_or(Unit::Seconds),
+        separator: with
+            .separator
+            .or_else(|| base.and_then(|base| base.separator.clone())),
+        prefix: with
+            .prefix
+            .or_else(|| base.and_then(|base| base.prefix.clone())),
+        unit: with
+            .unit
+            .or_else(|| base.map(|base| base.unit))
+            .unwrap_or(Unit::Seconds),
         tolerance_s: with
             .tolerance
             .map(|tolerance| tolerance.0.as_secs())
             .or_else(|| base.map(|base| base.tolerance_s))
             .unwrap_or(TOLERANCE_S),
-        direction: with.direction.or_else(|| base.map(|base| base.direction)).unwrap_or(Direction::Both),
+        direction: with
+            .direction
+            .or_else(|| base.map(|base| base.direction))
+            .unwrap_or(Direction::Both),
     })
-}
-
-/// What the plugin itself cannot know to be a mistake.
-fn check_signed(
-    signed: &str,
-    timestamp: Option<&Timestamp>,
-    document: &Document<'_>,
-    place: &Place,
-    problems: &mut Problems,
-) {
-    let at = document.value(&place.key("signed"));
-    match (signed.contains("{timestamp}"), timestamp) {
-        (true, None) => problems.push(
-            Problem::error(at, "`{timestamp}` is signed, but there is no `timestamp` to read it from")
-                .help(r#"add timestamp = { header = "NAME" }"#),
-        ),
-        (false, Some(_)) => problems.push(
-            Problem::error(at, "the timestamp is not part of what is signed: anybody can write a new one")
-                .help(r#"use `{timestamp}` in `signed`, as in "{timestamp}.{body}""#),
-        ),
-        _ if !signed.contains("{body}") => problems.push(
-            Problem::warning(at, "the signature does not cover the body: anybody can send another one")
-                .help(r#"use `{body}` in `signed` unless the sender really leaves it out"#),
-        ),
-        _ => {}
-    }
 }
 
 impl<'de> Deserialize<'de> for KeyList {
@@ -268,7 +307,8 @@ impl<'de> Deserialize<'de> for KeyList {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<KeyList, A::Error> {
-                SecretRef::deserialize(MapAccessDeserializer::new(map)).map(|secret| KeyList(vec![(None, secret)]))
+                SecretRef::deserialize(MapAccessDeserializer::new(map))
+                    .map(|secret| KeyList(vec![(None, secret)]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<KeyList, A::Error> {
@@ -280,5 +320,44 @@ impl<'de> Deserialize<'de> for KeyList {
             }
         }
         deserializer.deserialize_any(Secrets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Lookup, Place, expand};
+    use crate::config::document::Document;
+    use crate::config::problem::Problems;
+
+    #[test]
+    fn what_is_written_overrides_the_preset_one_value_at_a_time() {
+        let text = r#"with = { preset = "stripe", keys = { env = "K" }, timestamp = { tolerance = "10m" } }"#;
+        let mut problems = Problems::default();
+        let mut document = Document::parse(text, &mut problems).unwrap();
+        let environment = |_: &str| Some("whsec_x".to_owned());
+        let lookup = Lookup {
+            base: Path::new(""),
+            environment: &environment,
+        };
+
+        let expanded = expand(&mut document, &Place::root(), lookup, &mut problems);
+
+        assert_eq!(problems.errors(), 0);
+        assert_eq!(
+            expanded.json,
+            serde_json::json!({
+                "keys": "keys", "algorithm": "hmac-sha256", "encoding": "hex",
+                "signature": { "header": "stripe-signature", "separator": ",", "prefix": "v1=" },
+                "timestamp": {
+                    "header": "stripe-signature", "separator": ",", "prefix": "t=",
+                    "unit": "s", "tolerance_s": 600, "direction": "past",
+                },
+                "signed": "{timestamp}.{body}",
+                "event": { "pointer": "/type" },
+            })
+        );
+        assert_eq!(expanded.keys["keys"][0].found.secret.expose(), b"whsec_x");
     }
 }

@@ -31,7 +31,9 @@ impl Size {
         if !text.contains(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }
-        usize::try_from(text.parse::<ByteSize>().ok()?.as_u64()).ok().map(Self)
+        usize::try_from(text.parse::<ByteSize>().ok()?.as_u64())
+            .ok()
+            .map(Self)
     }
 }
 
@@ -42,12 +44,16 @@ impl<'de> Deserialize<'de> for Time {
             type Value = Time;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(r#"a duration with its unit in quotes, such as "250ms", "30s" or "1h 30m""#)
+                f.write_str(
+                    r#"a duration with its unit in quotes, such as "250ms", "30s" or "1h 30m""#,
+                )
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
                 Time::parse(text).ok_or_else(|| {
-                    E::custom(format!(r#"`{text}` is not a duration; write it like "250ms", "30s" or "1h 30m""#))
+                    E::custom(format!(
+                        r#"`{text}` is not a duration; write it like "250ms", "30s" or "1h 30m""#
+                    ))
                 })
             }
         }
@@ -66,8 +72,11 @@ impl<'de> Deserialize<'de> for Size {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
-                Size::parse(text)
-                    .ok_or_else(|| E::custom(format!(r#"`{text}` is not a size; write it like "64 KiB" or "2 MiB""#)))
+                Size::parse(text).ok_or_else(|| {
+                    E::custom(format!(
+                        r#"`{text}` is not a size; write it like "64 KiB" or "2 MiB""#
+                    ))
+                })
             }
         }
         deserializer.deserialize_str(Text)
@@ -140,7 +149,14 @@ mod tests {
 
     #[test]
     fn a_size_has_a_unit() {
-        for (text, meant) in [("1 MiB", Some(1 << 20)), ("64KiB", Some(64 << 10)), ("1 kB", Some(1000)), ("7 B", Some(7)), ("1024", None), ("2 potatoes", None)] {
+        for (text, meant) in [
+            ("1 MiB", Some(1 << 20)),
+            ("64KiB", Some(64 << 10)),
+            ("1 kB", Some(1000)),
+            ("7 B", Some(7)),
+            ("1024", None),
+            ("2 potatoes", None),
+        ] {
             assert_eq!(Size::parse(text).map(|size| size.0), meant, "{text}");
         }
     }

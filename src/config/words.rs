@@ -70,18 +70,31 @@ pub(super) fn meant<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) ->
     };
     let near = known
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(&plain, &name.to_lowercase().replace('-', "_")), *name))
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&plain, &name.to_lowercase().replace('-', "_")),
+                *name,
+            )
+        })
         .filter(|(distance, _)| *distance <= distance_max)
         .min();
     if let Some((_, name)) = near {
         return Some(name);
     }
-    let (_, ours) = ALIASES.iter().find(|(theirs, _)| theirs.replace('-', "_") == plain)?;
-    ours.iter().find_map(|name| known.iter().find(|known| *known == name)).copied()
+    let (_, ours) = ALIASES
+        .iter()
+        .find(|(theirs, _)| theirs.replace('-', "_") == plain)?;
+    ours.iter()
+        .find_map(|name| known.iter().find(|known| *known == name))
+        .copied()
 }
 
 /// `did you mean ...?`, or what there is to choose from.
-pub(super) fn cure<'k>(word: &str, known: impl IntoIterator<Item = &'k str> + Clone, kind: &str) -> String {
+pub(super) fn cure<'k>(
+    word: &str,
+    known: impl IntoIterator<Item = &'k str> + Clone,
+    kind: &str,
+) -> String {
     if let Some(name) = meant(word, known.clone()) {
         return format!("did you mean `{name}`?");
     }
@@ -122,7 +135,13 @@ pub(super) fn meant_key<'m>(message: &'m str, key: &str) -> Option<&'m str> {
 }
 
 /// An error of serde's derived code.
-pub(super) fn meaning(message: &str, key: &str, place: &str, parent: &str, span: Range<usize>) -> Problem {
+pub(super) fn meaning(
+    message: &str,
+    key: &str,
+    place: &str,
+    parent: &str,
+    span: Range<usize>,
+) -> Problem {
     if message.starts_with("unknown field") {
         let known = quoted_after(message, "`, expected");
         let title = match parent {
@@ -144,7 +163,9 @@ pub(super) fn meaning(message: &str, key: &str, place: &str, parent: &str, span:
     {
         let title = format!("`{place}` must be {}", plainly(expected));
         return match found(message) {
-            Some(found) if message.starts_with("invalid type") => Problem::error(span, title).label(format!("this is {found}")),
+            Some(found) if message.starts_with("invalid type") => {
+                Problem::error(span, title).label(format!("this is {found}"))
+            }
             _ => Problem::error(span, title),
         };
     }
@@ -157,7 +178,9 @@ pub(super) fn meaning(message: &str, key: &str, place: &str, parent: &str, span:
 
 /// The backquoted words behind `mark`.
 fn quoted_after<'m>(message: &'m str, mark: &str) -> Vec<&'m str> {
-    message.split_once(mark).map_or(Vec::new(), |(_, list)| list.split('`').skip(1).step_by(2).collect())
+    message.split_once(mark).map_or(Vec::new(), |(_, list)| {
+        list.split('`').skip(1).step_by(2).collect()
+    })
 }
 
 /// What serde expected, in the words of someone who writes TOML.
