@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 use super::head;
 use super::pool::{Body, Http1, Link, Pool, Sender2};
-use super::{Cause, Delivery, retry};
-use crate::drain::Watch;
+use super::{Cause, Delivery, Upstream, UpstreamUrl, retry};
+use crate::drain::{Drain, Watch};
 use crate::telemetry::{Event, Telemetry};
 
 /// A head beyond this is an attack or a mistake; the count of its fields is bounded by hyper at 100.
@@ -120,7 +120,12 @@ pub(super) async fn make(
     let timeout = started + delivery.upstream.settings().timeout;
     let deadline = not_after.map_or(timeout, |not_after| timeout.min(not_after));
 
-    let conversation = converse(delivery, worker, started, deadline, watch).await;
+    let build = |protocol| match protocol {
+        Protocol::One => Some(request_one(delivery)),
+        Protocol::Two => request_two(delivery),
+    };
+    let conversation =
+        converse(&delivery.upstream, worker, build, started, deadline, watch).await;
 
     let took = started.elapsed();
     let (outcome, word, status) = judge(delivery, conversation);
@@ -195,41 +200,80 @@ fn failed(fault: Fault, reason: Box<str>) -> (Outcome, &'static str, Option<Stat
     (Outcome::Failed(failed), fault.as_str(), None)
 }
 
+/// Sends a request as it is, outside of any delivery, on a connection of its own: for the command line.
+///
+/// # Errors
+/// Why there was no complete answer, in words.
+pub(super) async fn ask(upstream: &Upstream, request: http::Request<Bytes>) -> Result<Answer, String> {
+    let (now, drain) = (Instant::now(), Drain::new());
+    let deadline = now + upstream.settings().timeout;
+    let build = |protocol| {
+        let mut request = request.clone().map(Full::new);
+        if protocol == Protocol::Two {
+            let target = request.uri().path_and_query().cloned()?;
+            let url = &upstream.settings().url;
+            *request.uri_mut() = absolute(url, url.authority().as_str().as_bytes(), target)?;
+            *request.version_mut() = http::Version::HTTP_2;
+            request.headers_mut().remove(header::HOST);
+        }
+        Some(request)
+    };
+    match converse(upstream, 0, build, now, deadline, &drain.watch()).await {
+        Conversation::Answered(answer) => Ok(answer),
+        Conversation::Unsent => Err("the connection closed at once".to_owned()),
+        Conversation::Failed(_, reason) => Err(reason.into()),
+    }
+}
+
+/// Which HTTP a connection speaks; a head is written differently in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    One,
+    Two,
+}
+
 async fn converse(
-    delivery: &Delivery,
+    upstream: &Upstream,
     worker: usize,
+    build: impl Fn(Protocol) -> Option<http::Request<Body>>,
     now: Instant,
     deadline: Instant,
     watch: &Watch,
 ) -> Conversation {
-    let upstream = &*delivery.upstream;
     let Some(pool) = upstream.pool(worker) else {
         return Conversation::Failed(Fault::Unreachable, "no worker has a pool".into());
     };
     if let Some(link) = pool.checkout(now).await {
-        match exchange(delivery, link, pool, deadline, watch).await {
+        match exchange(&build, link, pool, deadline, watch).await {
             // Replaced once by a fresh connection: not an attempt, for nothing was tried.
             Conversation::Unsent => {}
             told => return told,
         }
     }
     match upstream.connect(pool, deadline, watch).await {
-        Ok(link) => exchange(delivery, link, pool, deadline, watch).await,
+        Ok(link) => exchange(&build, link, pool, deadline, watch).await,
         Err((fault, reason)) => Conversation::Failed(fault, reason),
     }
 }
 
 async fn exchange(
-    delivery: &Delivery,
+    build: &impl Fn(Protocol) -> Option<http::Request<Body>>,
     link: Link,
     pool: &Pool,
     deadline: Instant,
     watch: &Watch,
 ) -> Conversation {
+    let protocol = match link {
+        Link::One(_) => Protocol::One,
+        Link::Two(_) => Protocol::Two,
+    };
+    let Some(request) = build(protocol) else {
+        return Conversation::Failed(Fault::Protocol, "the target does not fit a URI".into());
+    };
     match link {
-        Link::One(link) => exchange_one(delivery, link, pool, deadline, watch).await,
+        Link::One(link) => exchange_one(request, link, pool, deadline, watch).await,
         Link::Two(sender) => {
-            let exchange = exchange_two(delivery, sender);
+            let exchange = exchange_two(request, sender);
             tokio::time::timeout_at(deadline, exchange)
                 .await
                 .unwrap_or_else(|_| late())
@@ -239,14 +283,14 @@ async fn exchange(
 
 /// Over HTTP/1.1: this task itself moves the connection's bytes.
 async fn exchange_one(
-    delivery: &Delivery,
+    request: http::Request<Body>,
     mut link: Box<Http1>,
     pool: &Pool,
     deadline: Instant,
     watch: &Watch,
 ) -> Conversation {
     link.set_deadline(deadline);
-    let mut answering = std::pin::pin!(link.sender.try_send_request(request_one(delivery)));
+    let mut answering = std::pin::pin!(link.sender.try_send_request(request));
     let answer = poll_fn(|cx| {
         link.poll_connection(cx);
         match answering.as_mut().poll(cx) {
@@ -298,10 +342,7 @@ async fn exchange_one(
 }
 
 /// Over HTTP/2: another task moves the bytes.
-async fn exchange_two(delivery: &Delivery, mut sender: Sender2) -> Conversation {
-    let Some(request) = request_two(delivery) else {
-        return Conversation::Failed(Fault::Protocol, "the target does not fit a URI".into());
-    };
+async fn exchange_two(request: http::Request<Body>, mut sender: Sender2) -> Conversation {
     let (parts, mut body) = match sender.try_send_request(request).await {
         Ok(answer) => answer.into_parts(),
         Err(mut error) => {
@@ -341,14 +382,16 @@ fn request_one(delivery: &Delivery) -> http::Request<Body> {
 
 fn request_two(delivery: &Delivery) -> Option<http::Request<Body>> {
     let (mut parts, body) = request(delivery);
-    parts.uri = Uri::builder()
-        .scheme(delivery.upstream.settings().url.scheme().as_str())
-        .authority(authority(delivery).as_bytes())
-        .path_and_query(target(delivery))
-        .build()
-        .ok()?;
+    let url = &delivery.upstream.settings().url;
+    parts.uri = absolute(url, authority(delivery).as_bytes(), target(delivery))?;
     parts.version = http::Version::HTTP_2;
     Some(http::Request::from_parts(parts, body))
+}
+
+/// The absolute form that HTTP/2 takes its pseudo fields from.
+fn absolute(url: &UpstreamUrl, authority: &[u8], target: http::uri::PathAndQuery) -> Option<Uri> {
+    let builder = Uri::builder().scheme(url.scheme().as_str()).authority(authority);
+    builder.path_and_query(target).build().ok()
 }
 
 fn request(delivery: &Delivery) -> (http::request::Parts, Body) {
