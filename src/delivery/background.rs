@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::attempt::Outcome;
 use super::hand::Exchange;
+use super::outcome::Outcome;
 use super::schedule::{Schedule, Take};
 use super::{Buffer, DeadLetter, DeadLetters, Delivery, Duplicates, Next, Promise};
 use crate::drain::Watch;
@@ -20,7 +20,7 @@ use crate::webhook::WebhookId;
 
 /// Attempts from the buffer that one worker has in flight to one upstream. An upstream that comes back
 /// meets this many at once, beside its live traffic, and not the whole backlog.
-const PLACES: usize = 32;
+pub(super) const PLACES: usize = 32;
 
 /// An acknowledged delivery that was not delivered when the process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Uri};
 use tokio::time::Instant;
 
-use super::attempt::Fault;
+use super::outcome::Fault;
 use super::pool::{Link, Pool};
 use super::wire::{Dial, Tls};
 use crate::drain::Watch;
