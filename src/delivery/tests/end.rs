@@ -103,3 +103,21 @@ async fn an_upstream_that_comes_back_does_not_meet_the_whole_backlog() {
     lines[0].request().await;
     assert_eq!(house.dispatch.waiting(), 2);
 }
+
+#[test]
+fn a_delivery_whose_attempt_is_torn_down_waits_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let house = House::new();
+    runtime.block_on(async {
+        let peer = Peer::new().await;
+        let contract = Arc::new(house.contract(Ack::Early, &[&peer.upstream("ci")]));
+        assert_eq!(house.hand_over(&contract).await, Acknowledgement::Held);
+        peer.accept().await.request().await;
+        assert_eq!(house.dispatch.waiting(), 0);
+    });
+
+    drop(runtime);
+
+    assert_eq!(house.dispatch.waiting(), 1);
+    assert_eq!(house.buffer.fill().0, 1);
+}
