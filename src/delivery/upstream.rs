@@ -9,7 +9,8 @@ use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Uri};
 use tokio::time::Instant;
 
-use super::attempt::{self, Answer, Fault};
+use super::outcome::{Answer, Fault};
+use super::attempt;
 use super::pool::{Link, Pool};
 use super::wire::{Dial, Tls};
 use crate::drain::Watch;
@@ -220,7 +221,7 @@ impl Upstream {
     ///
     /// # Errors
     /// Why there was no complete answer, in words.
-    pub async fn ask(&self, request: http::Request<Bytes>) -> Result<Answer, String> {
+    pub async fn ask(&self, request: &http::Request<Bytes>) -> Result<Answer, String> {
         attempt::ask(self, request).await
     }
 
