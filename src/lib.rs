@@ -1,5 +1,6 @@
 //! Hookgate: the reverse proxy that knows what a webhook is.
 
+pub mod admin;
 pub mod delivery;
 pub mod drain;
 pub mod plugin;
