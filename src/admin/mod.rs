@@ -29,12 +29,12 @@ use crate::telemetry::{Event, Exposition, Telemetry};
 pub use views::{BufferView, DeadLetterView, RouteView, StateView, UpstreamView};
 
 /// Where admin listens and who may ask.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// 127.0.0.1:9119 unless told otherwise.
     pub address: SocketAddr,
     /// Demanded for everything but `/live` and `/ready`, and required off loopback.
-    pub token: Option<Secret>,
+    pub token: Option<Arc<Secret>>,
 }
 
 /// Why admin cannot listen.
@@ -64,7 +64,7 @@ pub enum BindError {
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
-    token: Option<Secret>,
+    token: Option<Arc<Secret>>,
 }
 
 impl Bound {
@@ -185,7 +185,7 @@ pub struct Admin(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    token: Option<Secret>,
+    token: Option<Arc<Secret>>,
     state: State,
     started: Instant,
 }
@@ -259,7 +259,7 @@ impl Admin {
         })
     }
 
-    fn new(token: Option<Secret>, state: State) -> Self {
+    fn new(token: Option<Arc<Secret>>, state: State) -> Self {
         Self(Arc::new(Inner {
             token,
             state,
@@ -279,7 +279,7 @@ impl Admin {
     /// Whether the question is answered at all: from a trustworthy page, for something that exists, in
     /// the right way, by somebody who may ask.
     fn admit(&self, request: &Parts) -> Result<Endpoint, Response<Full<Bytes>>> {
-        let token = self.0.token.as_ref();
+        let token = self.0.token.as_deref();
         if token.is_none() && !access::is_local_name(request) {
             return Err(reply::sentence(
                 StatusCode::FORBIDDEN,

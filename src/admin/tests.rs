@@ -63,7 +63,7 @@ fn house(token: Option<&str>) -> House {
         }),
         reload,
     };
-    let token = token.map(|token| Secret::new(token.as_bytes().to_vec()));
+    let token = token.map(|token| Arc::new(Secret::new(token.as_bytes().to_vec())));
     House {
         admin: Admin::new(token, state),
         readiness,
@@ -426,7 +426,7 @@ async fn no_answer_is_cached_sniffed_or_framed() {
 fn admin_binds_to_others_only_with_a_token() {
     let bind = |address: &str, token: Option<&[u8]>| {
         let address: SocketAddr = address.parse().unwrap();
-        let token = token.map(|token| Secret::new(token.to_vec()));
+        let token = token.map(|token| Arc::new(Secret::new(token.to_vec())));
         Admin::bind(Settings { address, token })
     };
 

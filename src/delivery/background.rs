@@ -176,7 +176,9 @@ impl Worker {
             attempts: delivery.attempts,
             reason,
         });
+        let arrival = delivery.webhook.arrival;
         self.dead.add(DeadLetter {
+            given_up: arrival.wall() + arrival.instant.elapsed(),
             webhook: delivery.webhook,
             overlay: delivery.overlay,
             upstream: Arc::clone(delivery.upstream.name()),

@@ -1,5 +1,6 @@
 //! What a route runs: all verify stages, then all filters, then all transforms, each in file order.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::SemaphorePermit;
@@ -56,6 +57,13 @@ struct Seat {
 struct Turn {
     stage: Stage,
     seat: usize,
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.seats.iter().map(|seat| &seat.meters.name);
+        f.debug_list().entries(names).finish()
+    }
 }
 
 impl Chain {
