@@ -3,6 +3,7 @@
 //! One control thread (signals, reload, admin) and one worker thread a core, each with a runtime, an
 //! accept socket and upstream connections of its own; a webhook never leaves its worker.
 
+mod operators;
 mod running;
 mod worker;
 
@@ -12,10 +13,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
-use crate::admin::{self, Admin, Readiness, ReloadRequest};
+use crate::admin::{self, Admin, Phase, Readiness, ReloadRequest};
 use crate::config::Plan;
 use crate::delivery::{Buffer, DeadLetters, Dispatch, Duplicates, Left};
 use crate::drain::Drain;
@@ -44,7 +45,7 @@ pub struct Server {
     plan: Plan,
     foundation: Foundation,
     sockets: listener::Sockets,
-    admin: Option<(admin::Settings, listener::Sockets)>,
+    admin: Option<admin::Bound>,
 }
 
 /// Serving.
@@ -54,8 +55,9 @@ pub struct Running {
     routes: Arc<ArcSwap<Routes>>,
     certificates: Arc<ArcSwapOption<Certificates>>,
     telemetry: Telemetry,
+    buffer: Buffer,
+    permits: Arc<Semaphore>,
     readiness: Arc<Readiness>,
-    /// Webhooks' connections and the admin's; the admin's end last.
     connections: Drain,
     deliveries: Drain,
     admin: Drain,
@@ -66,9 +68,12 @@ pub struct Running {
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address.
+    /// An address of the webhooks.
     #[error(transparent)]
     Listen(#[from] BindError),
+    /// The address of the admin.
+    #[error(transparent)]
+    Admin(#[from] admin::BindError),
     /// A thread or a runtime.
     #[error("cannot start a worker")]
     Worker(#[from] io::Error),
@@ -98,13 +103,7 @@ impl Server {
     /// An address that cannot be bound.
     pub fn bind(plan: Plan, foundation: Foundation) -> Result<Self, StartError> {
         let sockets = listener::bind(&plan.listener.addresses, plan.workers)?;
-        let admin = match plan.admin.clone() {
-            Some(settings) => {
-                let sockets = listener::bind(&[settings.address], 1)?;
-                Some((settings, sockets))
-            }
-            None => None,
-        };
+        let admin = plan.admin.clone().map(Admin::bind).transpose()?;
         Ok(Self { plan, foundation, sockets, admin })
     }
 
@@ -117,7 +116,7 @@ impl Server {
     /// Where the admin listens, if it does.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().and_then(|(_, sockets)| sockets.addresses().first().copied())
+        self.admin.as_ref().map(admin::Bound::address)
     }
 
     /// Starts the workers, and the admin on the present runtime. Reloads that the admin is asked for
@@ -140,6 +139,8 @@ impl Server {
             plan: Arc::new(ArcSwap::from_pointee(plan)),
             certificates: Arc::clone(&shared.tls),
             telemetry: foundation.telemetry.clone(),
+            buffer: foundation.buffer.clone(),
+            permits: Arc::clone(&shared.permits),
             readiness: Arc::new(Readiness::new()),
             connections: Drain::new(),
             deliveries: Drain::new(),
@@ -169,10 +170,10 @@ impl Server {
             let worker = Worker { index, sockets, shared, gate, dispatch, connections, flush_until };
             running.workers.push(worker.start()?);
         }
-        if let Some((settings, sockets)) = admin {
-            running.serve_admin(settings, sockets, &shared, foundation, reload)?;
+        if let Some(bound) = admin {
+            running.serve_admin(bound, &shared, foundation, reload)?;
         }
-        running.readiness.ready();
+        running.readiness.enter(Phase::Ready);
         Ok(running)
     }
 }

@@ -78,9 +78,9 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
                     reload(&running, &workshop, &written).await;
                 }
             },
-            Some(ReloadRequest { answer }) = asked.recv() => {
+            Some(ReloadRequest { outcome }) = asked.recv() => {
                 // Whoever asked may have gone; the reload has happened all the same.
-                let _ = answer.send(reload(&running, &workshop, &written).await);
+                let _ = outcome.send(reload(&running, &workshop, &written).await);
             }
         }
     }
@@ -103,7 +103,7 @@ async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) 
     let loaded = tokio::task::spawn_blocking(move || shop.load(&written, Some(&current))).await;
     let refused = |problems, report: String| {
         telemetry.emit(&Event::ReloadRefused { problems, report: &report });
-        ReloadOutcome::Refused { report }
+        ReloadOutcome::Refused { problems, report }
     };
     let plan = match loaded {
         Ok(Ok(plan)) => plan,

@@ -166,5 +166,5 @@ pub(super) async fn call(to: &str, signed: Signed, ca: Option<Vec<u8>>) -> Resul
         request = request.header(name, value);
     }
     let request = request.body(Bytes::from(signed.body)).map_err(|error| error.to_string())?;
-    upstream.ask(request).await
+    upstream.ask(&request).await
 }

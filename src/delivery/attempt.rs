@@ -4,100 +4,27 @@
 //! oversized one is a failure and never half an answer. Redirects are answers like others: nothing is followed.
 
 use std::error::Error as _;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::Poll;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
-use http_body_util::Full;
+use bytes::Bytes;
+use http::{StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
 
-use super::head;
-use super::pool::{Body, Http1, Link, Pool, Sender2};
-use super::{Cause, Delivery, retry};
-use crate::drain::Watch;
+use super::collect::{Collected, Uncollected};
+use super::outcome::{Answer, BODY_BYTES_MAX, Failed, Fault, Outcome};
+use super::pool::{Http1, Link, Pool, Sender2};
+use super::request::Outgoing;
+use super::{Cause, Delivery, Upstream, head, retry};
+use crate::drain::{Drain, Watch};
 use crate::telemetry::{Event, Telemetry};
 
 /// A head beyond this is an attack or a mistake; the count of its fields is bounded by hyper at 100.
 pub(super) const HEAD_BYTES_MAX: u32 = 64 << 10;
-/// Senders read a line of an answer at most; a mebibyte is what a webhook itself may have.
-pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 /// HTTP/2 has no bound on the count of its own.
 const FIELDS_MAX: usize = 100;
-
-/// What an upstream answered, complete, without the fields that concern one hop only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// 200 to 999.
-    pub status: StatusCode,
-    /// In order, names repeated where they were.
-    pub fields: Vec<(HeaderName, HeaderValue)>,
-    /// At most 1 MiB.
-    pub body: Bytes,
-}
-
-/// How an attempt failed without an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Nothing was sent: no address, no connection.
-    Unreachable,
-    /// The connection broke; how much the upstream did is unknown.
-    Reset,
-    /// No complete answer in time; how much the upstream did is unknown.
-    Timeout,
-    /// Nothing was sent: the handshake failed.
-    Tls,
-    /// What came back is not HTTP, or not an answer.
-    Protocol,
-    /// More came back than is accepted.
-    TooLarge,
-}
-
-impl Fault {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::Reset => "reset",
-            Self::Timeout => "timeout",
-            Self::Tls => "tls",
-            Self::Protocol => "protocol",
-            Self::TooLarge => "too_large",
-        }
-    }
-
-    fn cause(self) -> Cause {
-        match self {
-            Self::Unreachable | Self::Tls => Cause::Unreachable,
-            Self::Timeout => Cause::Timeout,
-            Self::Reset | Self::Protocol | Self::TooLarge => Cause::Broken,
-        }
-    }
-}
-
-/// What an attempt came to.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// The upstream took it.
-    Delivered(Answer),
-    /// The upstream will never take it, and says why.
-    Final(Answer),
-    /// A later attempt may succeed.
-    Failed(Failed),
-}
-
-/// A failed attempt.
-#[derive(Debug)]
-pub(super) struct Failed {
-    pub(super) cause: Cause,
-    /// What the upstream asked for; not clamped yet.
-    pub(super) retry_after: Option<Duration>,
-    /// For people.
-    pub(super) reason: Box<str>,
-}
 
 enum Conversation {
     Answered(Answer),
@@ -120,7 +47,8 @@ pub(super) async fn make(
     let timeout = started + delivery.upstream.settings().timeout;
     let deadline = not_after.map_or(timeout, |not_after| timeout.min(not_after));
 
-    let conversation = converse(delivery, worker, started, deadline, watch).await;
+    let (upstream, outgoing) = (&*delivery.upstream, Outgoing::Delivery(delivery));
+    let conversation = converse(upstream, &outgoing, worker, started, deadline, watch).await;
 
     let took = started.elapsed();
     let (outcome, word, status) = judge(delivery, conversation);
@@ -195,41 +123,59 @@ fn failed(fault: Fault, reason: Box<str>) -> (Outcome, &'static str, Option<Stat
     (Outcome::Failed(failed), fault.as_str(), None)
 }
 
+/// Sends a request as it is, outside of any delivery, and waits for the whole answer.
+///
+/// # Errors
+/// Why there was none, in words.
+pub(super) async fn ask(
+    upstream: &Upstream,
+    request: &http::Request<Bytes>,
+) -> Result<Answer, String> {
+    let (now, drain) = (Instant::now(), Drain::new());
+    let deadline = now + upstream.settings().timeout;
+    let outgoing = Outgoing::AsIs(request, &upstream.settings().url);
+    match converse(upstream, &outgoing, 0, now, deadline, &drain.watch()).await {
+        Conversation::Answered(answer) => Ok(answer),
+        Conversation::Unsent => Err("the connection closed at once".to_owned()),
+        Conversation::Failed(_, reason) => Err(reason.into()),
+    }
+}
+
 async fn converse(
-    delivery: &Delivery,
+    upstream: &Upstream,
+    outgoing: &Outgoing<'_>,
     worker: usize,
     now: Instant,
     deadline: Instant,
     watch: &Watch,
 ) -> Conversation {
-    let upstream = &*delivery.upstream;
     let Some(pool) = upstream.pool(worker) else {
         return Conversation::Failed(Fault::Unreachable, "no worker has a pool".into());
     };
     if let Some(link) = pool.checkout(now).await {
-        match exchange(delivery, link, pool, deadline, watch).await {
+        match exchange(outgoing, link, pool, deadline, watch).await {
             // Replaced once by a fresh connection: not an attempt, for nothing was tried.
             Conversation::Unsent => {}
             told => return told,
         }
     }
     match upstream.connect(pool, deadline, watch).await {
-        Ok(link) => exchange(delivery, link, pool, deadline, watch).await,
+        Ok(link) => exchange(outgoing, link, pool, deadline, watch).await,
         Err((fault, reason)) => Conversation::Failed(fault, reason),
     }
 }
 
 async fn exchange(
-    delivery: &Delivery,
+    outgoing: &Outgoing<'_>,
     link: Link,
     pool: &Pool,
     deadline: Instant,
     watch: &Watch,
 ) -> Conversation {
     match link {
-        Link::One(link) => exchange_one(delivery, link, pool, deadline, watch).await,
+        Link::One(link) => exchange_one(outgoing, link, pool, deadline, watch).await,
         Link::Two(sender) => {
-            let exchange = exchange_two(delivery, sender);
+            let exchange = exchange_two(outgoing, sender);
             tokio::time::timeout_at(deadline, exchange)
                 .await
                 .unwrap_or_else(|_| late())
@@ -239,14 +185,14 @@ async fn exchange(
 
 /// Over HTTP/1.1: this task itself moves the connection's bytes.
 async fn exchange_one(
-    delivery: &Delivery,
+    outgoing: &Outgoing<'_>,
     mut link: Box<Http1>,
     pool: &Pool,
     deadline: Instant,
     watch: &Watch,
 ) -> Conversation {
     link.set_deadline(deadline);
-    let mut answering = std::pin::pin!(link.sender.try_send_request(request_one(delivery)));
+    let mut answering = std::pin::pin!(link.sender.try_send_request(outgoing.http1()));
     let answer = poll_fn(|cx| {
         link.poll_connection(cx);
         match answering.as_mut().poll(cx) {
@@ -264,19 +210,19 @@ async fn exchange_one(
         Ok(answer) => answer.into_parts(),
         Err(conversation) => return conversation,
     };
-    let mut collected = match Collected::expect(&parts, &body) {
-        Ok(collected) => collected,
-        Err(conversation) => return conversation,
-    };
+    if let Some(conversation) = refused_by_head(&parts, &body) {
+        return conversation;
+    }
+    let mut collected = Collected::default();
     let body = poll_fn(|cx| {
         loop {
             match collected.poll(&mut body, cx) {
-                Poll::Ready(done) => return Poll::Ready(done),
+                Poll::Ready(done) => return Poll::Ready(done.map_err(uncollected)),
                 Poll::Pending if link.has_ended() => return Poll::Ready(Err(reset())),
                 Poll::Pending => link.poll_connection(cx),
             }
             if let Poll::Ready(done) = collected.poll(&mut body, cx) {
-                return Poll::Ready(done);
+                return Poll::Ready(done.map_err(uncollected));
             }
             if !link.has_ended() {
                 return if link.is_late(cx) {
@@ -298,9 +244,12 @@ async fn exchange_one(
 }
 
 /// Over HTTP/2: another task moves the bytes.
-async fn exchange_two(delivery: &Delivery, mut sender: Sender2) -> Conversation {
-    let Some(request) = request_two(delivery) else {
-        return Conversation::Failed(Fault::Protocol, "the target does not fit a URI".into());
+async fn exchange_two(outgoing: &Outgoing<'_>, mut sender: Sender2) -> Conversation {
+    let Some(request) = outgoing.http2() else {
+        return Conversation::Failed(
+            Fault::Protocol,
+            "the authority is none that HTTP/2 can say".into(),
+        );
     };
     let (parts, mut body) = match sender.try_send_request(request).await {
         Ok(answer) => answer.into_parts(),
@@ -311,13 +260,13 @@ async fn exchange_two(delivery: &Delivery, mut sender: Sender2) -> Conversation 
             };
         }
     };
-    let mut collected = match Collected::expect(&parts, &body) {
-        Ok(collected) => collected,
-        Err(conversation) => return conversation,
-    };
+    if let Some(conversation) = refused_by_head(&parts, &body) {
+        return conversation;
+    }
+    let mut collected = Collected::default();
     match poll_fn(|cx| collected.poll(&mut body, cx)).await {
         Ok(body) => answered(parts, body),
-        Err(conversation) => conversation,
+        Err(error) => uncollected(error),
     }
 }
 
@@ -330,123 +279,22 @@ fn answered(parts: http::response::Parts, body: Bytes) -> Conversation {
     })
 }
 
-fn request_one(delivery: &Delivery) -> http::Request<Body> {
-    let (mut parts, body) = request(delivery);
-    parts.uri = Uri::from(target(delivery));
-    parts
-        .headers
-        .insert(header::HOST, authority(delivery).clone());
-    http::Request::from_parts(parts, body)
-}
-
-fn request_two(delivery: &Delivery) -> Option<http::Request<Body>> {
-    let (mut parts, body) = request(delivery);
-    parts.uri = Uri::builder()
-        .scheme(delivery.upstream.settings().url.scheme().as_str())
-        .authority(authority(delivery).as_bytes())
-        .path_and_query(target(delivery))
-        .build()
-        .ok()?;
-    parts.version = http::Version::HTTP_2;
-    Some(http::Request::from_parts(parts, body))
-}
-
-fn request(delivery: &Delivery) -> (http::request::Parts, Body) {
-    let Delivery {
-        webhook,
-        overlay,
-        attempts,
-        ..
-    } = delivery;
-    // Its length is known, so hyper frames it by an exact `Content-Length`.
-    let body = Full::new(overlay.body.as_ref().unwrap_or(&webhook.body).clone());
-    let (mut parts, body) = http::Request::new(body).into_parts();
-    parts.method = webhook.method.clone();
-    parts.headers = head::fields(webhook, overlay, *attempts);
-    (parts, body)
-}
-
-fn target(delivery: &Delivery) -> http::uri::PathAndQuery {
-    let base = delivery.upstream.settings().url.base();
-    head::target(base, &delivery.webhook, &delivery.overlay)
-}
-
-fn authority(delivery: &Delivery) -> &HeaderValue {
-    match &delivery.webhook.host {
-        Some(host) if delivery.upstream.settings().preserve_host => host,
-        _ => delivery.upstream.host(),
+/// Refuses by the head what needs no reading.
+fn refused_by_head(parts: &http::response::Parts, body: &Incoming) -> Option<Conversation> {
+    let refused = |fault, reason: &str| Some(Conversation::Failed(fault, reason.into()));
+    if parts.status.is_informational() {
+        return refused(Fault::Protocol, "switched protocols without being asked");
     }
+    if parts.headers.len() > FIELDS_MAX {
+        return refused(Fault::TooLarge, "answered with more than 100 fields");
+    }
+    (body.size_hint().lower() > BODY_BYTES_MAX as u64).then(too_large)
 }
 
-/// A body so far. The common one is a single piece, which is passed on without a copy.
-#[derive(Default)]
-struct Collected {
-    only: Bytes,
-    many: BytesMut,
-}
-
-impl Collected {
-    /// Refuses by the head what needs no reading.
-    fn expect(parts: &http::response::Parts, body: &Incoming) -> Result<Self, Conversation> {
-        if parts.status.is_informational() {
-            let reason = "switched protocols without being asked".into();
-            return Err(Conversation::Failed(Fault::Protocol, reason));
-        }
-        if parts.headers.len() > FIELDS_MAX {
-            let reason = "answered with more than 100 fields".into();
-            return Err(Conversation::Failed(Fault::TooLarge, reason));
-        }
-        if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-            return Err(too_large());
-        }
-        Ok(Self::default())
-    }
-
-    fn poll(
-        &mut self,
-        body: &mut Incoming,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Bytes, Conversation>> {
-        loop {
-            // Spares a turn of the connection when the length says that this is all.
-            if body.is_end_stream() {
-                return Poll::Ready(Ok(self.take()));
-            }
-            match Pin::new(&mut *body).poll_frame(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => return Poll::Ready(Ok(self.take())),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers are dropped: RFC 9110 section 6.5.1.
-                    if let Ok(data) = frame.into_data()
-                        && !self.add(data)
-                    {
-                        return Poll::Ready(Err(too_large()));
-                    }
-                }
-            }
-        }
-    }
-
-    fn add(&mut self, data: Bytes) -> bool {
-        if self.only.len() + self.many.len() + data.len() > BODY_BYTES_MAX {
-            return false;
-        }
-        if self.only.is_empty() && self.many.is_empty() {
-            self.only = data;
-        } else {
-            self.many.extend_from_slice(&std::mem::take(&mut self.only));
-            self.many.extend_from_slice(&data);
-        }
-        true
-    }
-
-    fn take(&mut self) -> Bytes {
-        if self.many.is_empty() {
-            std::mem::take(&mut self.only)
-        } else {
-            std::mem::take(&mut self.many).freeze()
-        }
+fn uncollected(error: Uncollected<hyper::Error>) -> Conversation {
+    match error {
+        Uncollected::TooLarge => too_large(),
+        Uncollected::Broken(error) => broken(&error),
     }
 }
 

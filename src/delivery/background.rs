@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::attempt::Outcome;
 use super::hand::Exchange;
+use super::outcome::Outcome;
 use super::schedule::{Schedule, Take};
 use super::{Buffer, DeadLetter, DeadLetters, Delivery, Duplicates, Next, Promise};
 use crate::drain::Watch;
@@ -20,7 +20,7 @@ use crate::webhook::WebhookId;
 
 /// Attempts from the buffer that one worker has in flight to one upstream. An upstream that comes back
 /// meets this many at once, beside its live traffic, and not the whole backlog.
-const PLACES: usize = 32;
+pub(super) const PLACES: usize = 32;
 
 /// An acknowledged delivery that was not delivered when the process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +120,8 @@ impl Worker {
     }
 
     /// Lets a delivery wait until `due`, and makes sure that somebody will take it.
+    ///
+    /// Also called from destructors, so it must not panic where there is no runtime any more.
     pub(super) fn push(self: &Arc<Self>, delivery: Box<Delivery>, due: Instant) {
         let mut state = self.state();
         if state.runner == Runner::Gone {
@@ -129,8 +131,10 @@ impl Worker {
         }
         let lane = Arc::clone(delivery.upstream.name());
         state.schedule.push(&lane, due, delivery);
-        // While draining, the flush will come for it.
-        let needed = state.runner == Runner::Nobody && !self.watch.is_requested();
+        // While draining, the flush will come for it; without a runtime, nobody can.
+        let needed = state.runner == Runner::Nobody
+            && !self.watch.is_requested()
+            && tokio::runtime::Handle::try_current().is_ok();
         if needed {
             state.runner = Runner::Task;
         }
@@ -172,7 +176,9 @@ impl Worker {
             attempts: delivery.attempts,
             reason,
         });
+        let arrival = delivery.webhook.arrival;
         self.dead.add(DeadLetter {
+            given_up: arrival.wall() + arrival.instant.elapsed(),
             webhook: delivery.webhook,
             overlay: delivery.overlay,
             upstream: Arc::clone(delivery.upstream.name()),

@@ -196,7 +196,7 @@ pub(super) struct Permit {
     share: Arc<Share>,
     amount: Amount,
     /// What the deliveries of one webhook hold together.
-    _common: Option<Arc<Permit>>,
+    _common: Option<Arc<Self>>,
 }
 
 impl Drop for Permit {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::webhook::{Overlay, Webhook};
 
@@ -26,6 +27,8 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// Why it was given up; for people.
     pub reason: Arc<str>,
+    /// When it was given up.
+    pub given_up: SystemTime,
 }
 
 impl DeadLetter {

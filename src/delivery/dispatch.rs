@@ -34,6 +34,10 @@ pub struct Dispatch {
 }
 
 /// What admitting came to: mostly one delivery.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the common one; a box would cost every webhook an allocation"
+)]
 enum Admitted {
     One(Delivery),
     Several(Vec<Delivery>),
@@ -103,7 +107,7 @@ impl Dispatch {
                 retry_after: DRAINING_RETRY_AFTER,
             };
         }
-        let admitted = match self.admit(webhook, overlays, contract) {
+        let admitted = match self.admit(&webhook, overlays, contract) {
             Ok(admitted) => admitted,
             Err(refused) => return refused,
         };
@@ -129,7 +133,7 @@ impl Dispatch {
     /// All of them or none; with a dedupe key only what was not accepted before.
     fn admit(
         &self,
-        webhook: Arc<Webhook>,
+        webhook: &Arc<Webhook>,
         mut overlays: Vec<Overlay>,
         contract: &Arc<Contract>,
     ) -> Result<Admitted, Acknowledgement> {
@@ -137,7 +141,7 @@ impl Dispatch {
             retry_after: FULL_RETRY_AFTER,
         };
         let delivery = |planned: Planned, permit| Delivery {
-            webhook: Arc::clone(&webhook),
+            webhook: Arc::clone(webhook),
             overlay: planned.overlay,
             upstream: planned.upstream,
             contract: Arc::clone(contract),
@@ -168,7 +172,7 @@ impl Dispatch {
             return Ok(Admitted::One(delivery(planned, permit)));
         }
 
-        let planned = self.plan(&webhook, overlays, contract)?;
+        let planned = self.plan(webhook, overlays, contract)?;
         let own: Vec<usize> = planned
             .iter()
             .map(|planned| overlay_weight(&planned.overlay))

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt::{self, Failed, Outcome};
+use super::attempt;
 use super::background::{Left, Worker};
 use super::dispatch::DRAINING_RETRY_AFTER;
+use super::outcome::{Failed, Outcome};
 use super::{Ack, Acknowledgement, Answer, Delivery, Next, Promise};
 use crate::telemetry::Event;
 

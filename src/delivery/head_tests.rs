@@ -1,7 +1,6 @@
 //! What an upstream gets to see, and what not.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 
 use http::Method;
 

@@ -18,12 +18,15 @@
 mod attempt;
 mod background;
 mod buffer;
+mod collect;
 mod dead;
 mod dispatch;
 mod duplicates;
 mod hand;
 mod head;
+mod outcome;
 mod pool;
+mod request;
 mod retry;
 mod schedule;
 mod trace;
@@ -36,13 +39,13 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::Instant;
 
-pub use attempt::Answer;
 pub use background::Left;
 pub use buffer::{Bounds, Buffer, Share};
 pub use dead::{DeadLetter, DeadLetters};
 pub use dispatch::Dispatch;
 pub use duplicates::Duplicates;
 pub use head::HOOKGATE_ID;
+pub use outcome::{Answer, BODY_BYTES_MAX};
 pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
 pub use upstream::{Upstream, UpstreamError, UpstreamSettings, UpstreamUrl};
 

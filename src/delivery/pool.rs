@@ -16,7 +16,8 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::{Instant, Sleep};
 
-use super::attempt::{Fault, HEAD_BYTES_MAX};
+use super::attempt::HEAD_BYTES_MAX;
+use super::outcome::Fault;
 use super::wire::Wire;
 use crate::drain::Watch;
 
@@ -39,6 +40,10 @@ pub(super) struct Pool(Arc<Mutex<Connections>>);
 #[derive(Debug, Default)]
 struct Connections {
     /// Oldest first.
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection moves between pool and attempt as a pointer"
+    )]
     idle: Vec<Box<Http1>>,
     shared: Option<Sender2>,
     swept: bool,

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Uri};
 use tokio::time::Instant;
 
-use super::attempt::Fault;
+use super::outcome::{Answer, Fault};
+use super::attempt;
 use super::pool::{Link, Pool};
 use super::wire::{Dial, Tls};
 use crate::drain::Watch;
@@ -212,6 +214,15 @@ impl Upstream {
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         &self.settings.name
+    }
+
+    /// Sends a request as it is and waits for the whole answer, outside of any delivery: no retry, no
+    /// field of ours.
+    ///
+    /// # Errors
+    /// Why there was no complete answer, in words.
+    pub async fn ask(&self, request: &http::Request<Bytes>) -> Result<Answer, String> {
+        attempt::ask(self, request).await
     }
 
     pub(super) fn meters(&self) -> &UpstreamMeters {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::attempt::Fault;
+use super::outcome::Fault;
 
 /// Connected, and through the handshake.
 #[derive(Debug)]

@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{NeedsRestart, Running};
+use crate::admin::Phase;
 use crate::config::Plan;
 use crate::delivery::Left;
+use crate::secret::Secret;
 use crate::telemetry::Event;
 
 /// How it ended.
@@ -51,6 +53,9 @@ impl Running {
         {
             return refuse("`admin.listen`");
         }
+        if token(&plan) != token(&current) {
+            return refuse("`admin.token`");
+        }
         drop(current);
         self.certificates.store(plan.listener.tls.clone());
         self.routes.store(Arc::clone(&plan.routes));
@@ -67,9 +72,16 @@ impl Running {
     /// A worker that could not run.
     pub async fn drain(self) -> io::Result<Drained> {
         let started = Instant::now();
-        let grace = self.plan.load().drain_grace;
-        self.readiness.draining();
-        self.telemetry.emit(&Event::Draining { grace });
+        let (grace, connections_max) = {
+            let plan = self.plan.load();
+            (plan.drain_grace, plan.listener.limits.connections_max)
+        };
+        self.readiness.enter(Phase::Draining);
+        self.telemetry.emit(&Event::Draining {
+            connections: connections_max.saturating_sub(self.permits.available_permits()),
+            deliveries: self.buffer.fill().0,
+            grace,
+        });
         self.connections.request();
         // A quarter is kept for what waits, however long the senders take.
         let _ = tokio::time::timeout(grace - grace / 4, self.connections.finished()).await;
@@ -95,4 +107,9 @@ impl Running {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.admin.finished()).await;
         Ok(if left.is_empty() { Drained::Clean } else { Drained::Left(left) })
     }
+}
+
+/// The admin's token, to be compared by those who run the process.
+fn token(plan: &Plan) -> Option<&[u8]> {
+    plan.admin.as_ref()?.token.as_deref().map(Secret::expose)
 }

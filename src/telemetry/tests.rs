@@ -70,6 +70,7 @@ fn webhook(id: WebhookId) -> Webhook {
 }
 
 /// One event of each kind of line.
+#[expect(clippy::too_many_lines, reason = "one list: an event of each kind")]
 fn a_day(telemetry: &Telemetry, id: WebhookId) {
     let webhook = webhook(id);
     let route = telemetry.route("github");
@@ -201,7 +202,7 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
 #[test]
 fn a_day_in_text() {
     let text = log(Format::Text, Colour::Off, "trace", |id| {
-        a_day(&Telemetry::new(), id)
+        a_day(&Telemetry::new(), id);
     });
 
     assert_eq!(text, include_str!("goldens/day.txt"));
@@ -210,7 +211,7 @@ fn a_day_in_text() {
 #[test]
 fn a_day_in_json() {
     let json = log(Format::Json, Colour::Off, "trace", |id| {
-        a_day(&Telemetry::new(), id)
+        a_day(&Telemetry::new(), id);
     });
 
     assert_eq!(json, include_str!("goldens/day.json"));
@@ -229,7 +230,7 @@ fn a_day_in_json() {
 #[test]
 fn bodies_and_targets_are_never_logged() {
     let text = log(Format::Text, Colour::Off, "trace", |id| {
-        a_day(&Telemetry::new(), id)
+        a_day(&Telemetry::new(), id);
     });
 
     assert!(!text.contains("hunter2"));
@@ -267,7 +268,7 @@ fn a_stranger_cannot_write_to_the_terminal_nor_start_a_line() {
 
     for format in [Format::Text, Format::Json] {
         let lines = log(format, Colour::Off, "info", |_| {
-            Telemetry::new().emit(&event)
+            Telemetry::new().emit(&event);
         });
 
         assert_eq!(lines.lines().count(), 1);
@@ -303,7 +304,7 @@ fn only_the_level_is_coloured() {
     let event = Event::Warning { message: "beware" };
 
     let line = log(Format::Text, Colour::On, "info", |_| {
-        Telemetry::new().emit(&event)
+        Telemetry::new().emit(&event);
     });
 
     assert_eq!(

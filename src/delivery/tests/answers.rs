@@ -80,7 +80,7 @@ async fn a_redirect_is_a_failure_and_nobody_follows_it() {
     );
     let mut visit = Box::pin(elsewhere.listener.accept());
     assert!(
-        std::future::Future::poll(
+        Future::poll(
             visit.as_mut(),
             &mut std::task::Context::from_waker(std::task::Waker::noop())
         )

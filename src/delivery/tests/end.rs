@@ -1,4 +1,4 @@
-//! The orderly end.
+//! The backlog, and the orderly end.
 
 use super::*;
 
@@ -80,4 +80,44 @@ async fn while_draining_the_upstream_may_still_take_it_and_nothing_is_held() {
         "{early:?}"
     );
     assert_eq!(house.buffer.fill(), (0, 0));
+}
+
+#[tokio::test]
+async fn an_upstream_that_comes_back_does_not_meet_the_whole_backlog() {
+    let (house, peer) = (House::new(), Peer::new().await);
+    let contract = Arc::new(house.contract(Ack::Early, &[&peer.upstream("ci")]));
+    for _ in 0..background::PLACES + 3 {
+        assert_eq!(house.hand_over(&contract).await, Acknowledgement::Held);
+    }
+
+    let mut lines = Vec::new();
+    for _ in 0..background::PLACES {
+        let mut line = peer.accept().await;
+        line.request().await;
+        lines.push(line);
+    }
+    assert_eq!(house.dispatch.waiting(), 3);
+
+    // A place that becomes free is taken, over the connection that became free with it.
+    lines[0].say(OK).await;
+    lines[0].request().await;
+    assert_eq!(house.dispatch.waiting(), 2);
+}
+
+#[test]
+fn a_delivery_whose_attempt_is_torn_down_waits_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let house = House::new();
+    runtime.block_on(async {
+        let peer = Peer::new().await;
+        let contract = Arc::new(house.contract(Ack::Early, &[&peer.upstream("ci")]));
+        assert_eq!(house.hand_over(&contract).await, Acknowledgement::Held);
+        peer.accept().await.request().await;
+        assert_eq!(house.dispatch.waiting(), 0);
+    });
+
+    drop(runtime);
+
+    assert_eq!(house.dispatch.waiting(), 1);
+    assert_eq!(house.buffer.fill().0, 1);
 }

@@ -50,10 +50,7 @@ async fn one_connection_carries_all_webhooks_and_the_drain_ends_it() {
     };
     let (told, ()) = tokio::join!(sent, served);
 
-    assert_eq!(
-        told.each_ref().map(|told| status(told)),
-        [Some(200), Some(200)]
-    );
+    assert_eq!(told.each_ref().map(status), [Some(200), Some(200)]);
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 2);
     let (uri, fields, body) = &seen[0];
