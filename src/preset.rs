@@ -6,7 +6,13 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
 
 /// A provider.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -56,13 +62,78 @@ pub struct KeyFormat {
     pub prefix: Option<String>,
 }
 
+impl KeyFormat {
+    /// From the text of a secret to the key.
+    ///
+    /// # Errors
+    /// What the text should have been; never the text.
+    pub fn decode(&self, text: &[u8]) -> Result<Secret, &'static str> {
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        let text = text.strip_prefix(prefix.as_bytes()).unwrap_or(text);
+        let bytes = match self.encoding {
+            SecretEncoding::Utf8 => Some(text.to_vec()),
+            SecretEncoding::Hex => unhex(text),
+            SecretEncoding::Base64 => unbase64(text),
+        };
+        bytes.map(Secret::new).ok_or(match self.encoding {
+            SecretEncoding::Utf8 => "text",
+            SecretEncoding::Hex => "hex",
+            SecretEncoding::Base64 => "base64",
+        })
+    }
+
+    /// Reads the key that a label names, `env:NAME` or `file:PATH`, from this process's surroundings.
+    ///
+    /// # Errors
+    /// A sentence with the label, never the secret.
+    pub fn read(&self, label: &str) -> Result<Secret, String> {
+        let text = match label.split_once(':') {
+            Some(("env", name)) => std::env::var(name)
+                .map_err(|_| format!("environment variable `{name}` is not set"))?
+                .into_bytes(),
+            Some(("file", path)) => {
+                let mut text = std::fs::read(path)
+                    .map_err(|error| format!("cannot read `{path}`: {error}"))?;
+                // One newline at the end of a file is the editor's.
+                text.pop_if(|byte| *byte == b'\n');
+                text.pop_if(|byte| *byte == b'\r');
+                text
+            }
+            _ => return Err(format!("`{label}` cannot be read from here")),
+        };
+        let key = self
+            .decode(&text)
+            .map_err(|what| format!("the secret of `{label}` is not {what}"))?;
+        match key.is_empty() {
+            true => Err(format!("the secret of `{label}` is empty")),
+            false => Ok(key),
+        }
+    }
+}
+
+fn unbase64(text: &[u8]) -> Option<Vec<u8>> {
+    let config =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let decode = |alphabet| GeneralPurpose::new(alphabet, config).decode(text).ok();
+    decode(&alphabet::STANDARD).or_else(|| decode(&alphabet::URL_SAFE))
+}
+
+fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    };
+    text.chunks(2).map(byte).collect()
+}
+
 /// How a secret's text stands for bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretEncoding {
     /// The bytes of the text are the key.
     Utf8,
-    /// With or without padding.
+    /// Standard or URL-safe, with or without padding.
     Base64,
     /// Two digits for each byte.
     Hex,
@@ -280,7 +351,7 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FILES, Preset, all};
+    use super::{FILES, KeyFormat, Preset, SecretEncoding, all};
 
     #[test]
     fn every_file_is_a_preset() {
@@ -298,5 +369,37 @@ mod tests {
             let timed = preset.scheme.signed.contains("{timestamp}");
             assert_eq!(timed, preset.scheme.timestamp.is_some(), "{}", preset.name);
         }
+    }
+
+    #[test]
+    fn a_key_is_decoded_as_it_is_declared() {
+        let key = |text: &str, encoding, prefix: Option<&str>| {
+            let format = KeyFormat {
+                encoding,
+                prefix: prefix.map(Into::into),
+            };
+            format
+                .decode(text.as_bytes())
+                .map(|key| key.expose().to_vec())
+        };
+        let hi = Ok(b"hi".to_vec());
+
+        assert_eq!(
+            key("whsec_aGk=", SecretEncoding::Base64, Some("whsec_")),
+            hi
+        );
+        assert_eq!(
+            key("aGk", SecretEncoding::Base64, Some("whsec_")),
+            hi,
+            "prefix and padding are optional"
+        );
+        assert_eq!(
+            key("whsec_aGk", SecretEncoding::Utf8, None),
+            Ok(b"whsec_aGk".to_vec())
+        );
+        assert_eq!(key("6869", SecretEncoding::Hex, None), hi);
+        assert_eq!(key("686", SecretEncoding::Hex, None), Err("hex"));
+        assert_eq!(key("+68", SecretEncoding::Hex, None), Err("hex"));
+        assert_eq!(key("a b", SecretEncoding::Base64, None), Err("base64"));
     }
 }

@@ -130,7 +130,7 @@ impl<'t> Document<'t> {
             for segment in error.path() {
                 match segment {
                     Segment::Map { key } | Segment::Enum { variant: key } => {
-                        at.0.push(Step::Key(key.clone()))
+                        at.0.push(Step::Key(key.clone()));
                     }
                     Segment::Seq { index } => at.0.push(Step::Index(*index)),
                     Segment::Unknown => {}
@@ -260,10 +260,9 @@ fn cut(value: &mut Spanned<DeValue<'_>>, steps: &[Step]) -> bool {
             }
             table.remove(name.as_str()).is_some()
         }
-        (DeValue::Array(list), Step::Index(index)) => list
-            .iter_mut()
-            .nth(*index)
-            .is_some_and(|value| cut(value, rest)),
+        (DeValue::Array(list), Step::Index(index)) => {
+            list.get_mut(*index).is_some_and(|value| cut(value, rest))
+        }
         _ => false,
     }
 }

@@ -9,6 +9,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::shapes::{Free, OneOrMany, SecretRef, Text};
 use super::units::{Size, Time};
@@ -20,7 +21,7 @@ use super::units::{Size, Time};
 /// `{ file = "PATH" }` or `{ credential = "NAME" }`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub(super) struct Config {
     /// Where senders call.
     pub server: Option<Server>,
     /// Where operators look: metrics, liveness, readiness, the page.
@@ -43,7 +44,7 @@ pub struct Config {
 /// Where senders call, and what they may use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Server {
+pub(super) struct Server {
     /// Addresses with ports. Default: ["127.0.0.1:8080"], or ["127.0.0.1:8443"] with TLS.
     pub listen: Option<OneOrMany>,
     /// Threads that serve webhooks. Default: one per core.
@@ -66,7 +67,7 @@ pub struct Server {
 /// Bounds on what a sender may use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Open connections. Default: 10000.
     pub connections: Option<NonZeroUsize>,
     /// Time for a TLS handshake. Default: "10s".
@@ -88,7 +89,7 @@ pub struct Limits {
 /// A certificate with its key.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Tls {
+pub(super) struct Tls {
     /// PEM file with the certificate and its intermediates, in this order.
     #[schemars(required)]
     pub cert: Option<String>,
@@ -100,7 +101,7 @@ pub struct Tls {
 /// Where operators look.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Admin {
+pub(super) struct Admin {
     /// Address with port, or "off". Default: "127.0.0.1:9119". Any address but loopback needs a token.
     pub listen: Option<String>,
     /// What callers must present as `Authorization: Bearer ...`.
@@ -110,7 +111,7 @@ pub struct Admin {
 /// What is logged, and how.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Log {
+pub(super) struct Log {
     /// Default: "auto".
     pub format: Option<LogFormat>,
     /// Default: "info".
@@ -150,20 +151,20 @@ pub enum LogLevel {
 /// Bounds on accepted deliveries that wait for an attempt. Full means 503: the sender keeps the webhook.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Buffer {
+pub(super) struct Buffer {
     /// Bytes of all waiting deliveries. Default: "256 MiB".
     pub max_bytes: Option<Size>,
     /// Number of all waiting deliveries. Default: 100000.
     pub max_deliveries: Option<NonZeroUsize>,
     // Known by name only, to say that it is not there yet.
     #[schemars(skip)]
-    pub spool: Option<Free>,
+    pub spool: Option<IgnoredAny>,
 }
 
 /// A plugin of your own.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Plugin {
+pub(super) struct Plugin {
     /// The component, a `.wasm` file.
     #[schemars(required)]
     pub file: Option<String>,
@@ -179,7 +180,7 @@ pub struct Plugin {
 /// What one call of a plugin may use.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PluginLimits {
+pub(super) struct PluginLimits {
     /// Computing time of one stage, "1ms" to "10s". Default: "10ms".
     pub time: Option<Time>,
     /// Memory of one instance, "64 KiB" to "256 MiB". Default: "16 MiB".
@@ -189,7 +190,7 @@ pub struct PluginLimits {
 /// What a plugin may import beyond the usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Grant {
+pub(super) enum Grant {
     /// Making MACs with the keys that a route names.
     Signing,
     /// A small store of its own; not in this version.
@@ -214,7 +215,7 @@ impl LogLevel {
 /// A server that receives deliveries.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Upstream {
+pub(super) struct Upstream {
     /// `http://` or `https://`; a secret one is given as `{ env = "NAME" }`.
     #[schemars(required)]
     pub url: Option<Text>,
@@ -233,7 +234,7 @@ pub struct Upstream {
 /// A path that senders call, with its plugins and upstreams.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Route {
+pub(super) struct Route {
     /// `/github`, `/alerts/{team}` or `/in/{*rest}`.
     #[schemars(required)]
     pub path: Option<String>,
@@ -273,7 +274,7 @@ pub struct Route {
 /// What the sender's 2xx means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum AckWord {
+pub(super) enum AckWord {
     /// An upstream answered 2xx.
     Upstream,
     /// Delivered, or held in the buffer.
@@ -285,7 +286,7 @@ pub enum AckWord {
 /// When a delivery is tried again, and when it is given up.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Retry {
+pub(super) struct Retry {
     /// The waits between attempts, one by one; the last one repeats.
     pub schedule: Option<Vec<Time>>,
     /// The first wait; each later one is twice as long.
@@ -306,7 +307,7 @@ pub struct Retry {
 /// A route's part of the buffer.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RouteBuffer {
+pub(super) struct RouteBuffer {
     /// Bytes of its waiting deliveries.
     pub max_bytes: Option<Size>,
     /// Number of its waiting deliveries.
@@ -316,7 +317,7 @@ pub struct RouteBuffer {
 /// One plugin on a route.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub(super) struct Step {
     /// `signature`, `json-filter`, `json-template` or a name of `[plugins]`.
     #[serde(rename = "use")]
     #[schemars(required)]
@@ -333,7 +334,7 @@ pub struct Step {
 /// What a failure of a plugin means for the webhook at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum OnFailureWord {
+pub(super) enum OnFailureWord {
     /// The sender hears 500 or 503 and calls again.
     Refuse,
     /// The webhook goes on without this plugin's say.

@@ -7,6 +7,7 @@
 mod document;
 mod draft;
 mod file;
+mod pattern;
 mod plan;
 mod problem;
 mod retry;

@@ -5,11 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Uri};
+use http::Method;
+use ipnet::IpNet;
 
 use super::document::Place;
 use super::draft::{BYTE, Draft, GIB, HOUR, MILLISECOND};
 use super::file::{self, AckWord};
+use super::pattern;
 use super::plan::{Provisions, RouteSummary};
 use super::problem::Problem;
 use super::retry;
@@ -23,21 +25,10 @@ use crate::delivery::{Ack, Bounds, Contract, Share, Upstream};
 use crate::gate;
 use crate::plugin::{Chain, Stage};
 use crate::preset::{Preset, PresetAck};
-use crate::route::{Methods, Pattern, Table};
+use crate::route::{Pattern, Table};
 
 /// Most senders wait at least this long; those who wait less have a preset.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// What HTTP defines (RFC 9110, 9.3), and PATCH (RFC 5789); anything else is a slip of the hand.
-const METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::DELETE,
-    Method::OPTIONS,
-    Method::PATCH,
-];
 
 /// What all routes are made of.
 pub(super) struct Material<'a> {
@@ -130,37 +121,14 @@ fn build(
     shelf: &mut Shelf<'_>,
     used: &mut BTreeSet<String>,
 ) -> Option<Built> {
-    let pattern = pattern(draft, place, name, written);
-    let upstreams = forward(
-        draft,
-        place,
-        name,
-        written.forward.as_ref(),
-        material.upstreams,
-        used,
-    );
-    let allow = draft.networks(&place.key("allow"), &written.allow);
-    let public_url = public_url(draft, place, written.public_url.as_deref());
-    let sizes = (BYTE, GIB);
-    let body_bytes_max = draft.size(
-        &place.key("max_body"),
-        written.max_body,
-        material.server.body_bytes_max,
-        sizes,
-    );
-    let times = (MILLISECOND, HOUR);
-    let body_time = draft.time(
-        &place.key("body_time"),
-        written.body_time,
-        material.server.body_time,
-        times,
-    );
-    let policy = retry::policy(draft, &place.key("retry"), written.retry.as_ref());
     let telemetry = material.provisions.telemetry;
-    let steps: Vec<Option<Prepared>> = written
-        .plugins
-        .iter()
-        .enumerate()
+    let pattern = pattern::pattern(draft, place, name, written);
+    let forward = written.forward.as_ref();
+    let upstreams = forward_to(draft, place, name, forward, material.upstreams, used);
+    let intake = intake(draft, place, written, material.server);
+    let policy = retry::policy(draft, &place.key("retry"), written.retry.as_ref());
+    let steps: Vec<Option<Prepared>> = (0..)
+        .zip(&written.plugins)
         .map(|(index, step)| {
             shelf.step(
                 draft,
@@ -176,18 +144,84 @@ fn build(
     let default = preset
         .and_then(|preset| preset.deadline)
         .unwrap_or(DEADLINE);
-    let deadline = draft.time(&place.key("deadline"), written.deadline, default, times);
+    let deadline = draft.time(
+        &place.key("deadline"),
+        written.deadline,
+        default,
+        (MILLISECOND, HOUR),
+    );
     let bounds = bounds(draft, place, written, material.bounds);
 
     // With a step that did not load there is no telling.
-    let prepared: Vec<Prepared> = steps.into_iter().collect::<Option<_>>()?;
-    let verifies = prepared
+    let steps: Vec<Prepared> = steps.into_iter().collect::<Option<_>>()?;
+    let verifies = steps
         .iter()
         .any(|prepared| prepared.plugin.stages().contains(&Stage::Verify));
     unverified(draft, place, name, written, verifies);
-    let (pattern, upstreams) = (pattern?, upstreams?);
-    let meters = telemetry.route(name);
     let share = share(name, bounds, material.provisions);
+    let meters = telemetry.route(name);
+    let upstreams = upstreams?;
+    let contract = Contract {
+        ack,
+        deadline,
+        policy,
+        upstreams,
+        share,
+        meters,
+    };
+    Some(assemble(
+        name, written, pattern?, intake, steps, contract, bounds,
+    ))
+}
+
+/// What a route takes before anybody is asked.
+struct Intake {
+    body_bytes_max: usize,
+    body_time: Duration,
+    allow: Vec<IpNet>,
+    public_url: Option<Arc<str>>,
+}
+
+fn intake(
+    draft: &mut Draft<'_>,
+    place: &Place,
+    written: &file::Route,
+    server: &ServerPart,
+) -> Intake {
+    let (max_body, body_time) = (place.key("max_body"), place.key("body_time"));
+    Intake {
+        body_bytes_max: draft.size(
+            &max_body,
+            written.max_body,
+            server.body_bytes_max,
+            (BYTE, GIB),
+        ),
+        body_time: draft.time(
+            &body_time,
+            written.body_time,
+            server.body_time,
+            (MILLISECOND, HOUR),
+        ),
+        allow: draft.networks(&place.key("allow"), &written.allow),
+        public_url: pattern::public_url(draft, place, written.public_url.as_deref()),
+    }
+}
+
+fn assemble(
+    name: &str,
+    written: &file::Route,
+    pattern: Pattern,
+    intake: Intake,
+    steps: Vec<Prepared>,
+    contract: Contract,
+    bounds: Bounds,
+) -> Built {
+    let names = contract
+        .upstreams
+        .iter()
+        .map(|upstream| Arc::clone(upstream.name()));
+    let names: Vec<Arc<str>> = names.collect();
+    let preset = steps.iter().find(|prepared| prepared.preset.is_some());
     let summary = RouteSummary {
         name: name.to_owned(),
         methods: pattern
@@ -198,199 +232,52 @@ fn build(
             .collect(),
         host: pattern.host.as_deref().map(str::to_owned),
         path: pattern.path.to_string(),
-        plugins: prepared
+        plugins: steps
             .iter()
             .map(|prepared| prepared.plugin.name().to_string())
             .collect(),
-        verifies,
-        ack: ack.as_str(),
-        deadline,
-        upstreams: upstreams
+        verifies: steps
             .iter()
-            .map(|upstream| upstream.name().to_string())
-            .collect(),
-        preset: preset.map(|preset| preset.name.to_owned()),
-        key: prepared
-            .iter()
-            .find(|prepared| prepared.preset.is_some())
-            .and_then(|prepared| prepared.key.clone()),
+            .any(|step| step.plugin.stages().contains(&Stage::Verify)),
+        ack: contract.ack.as_str(),
+        deadline: contract.deadline,
+        upstreams: names.iter().map(ToString::to_string).collect(),
+        preset: preset
+            .and_then(|step| step.preset)
+            .map(|preset| preset.name.to_owned()),
+        key: preset.and_then(|step| step.key.clone()),
     };
-    let configs: Vec<&str> = prepared
+    let configs: Vec<&str> = steps
         .iter()
         .map(|prepared| &*prepared.step.config)
         .collect();
-    let digests: Vec<_> = prepared
+    let digests: Vec<_> = steps
         .iter()
         .map(|prepared| prepared.plugin.digest())
         .collect();
     let making = format!("{written:?} {configs:?} {digests:?}");
-    let names = upstreams
-        .iter()
-        .map(|upstream| Arc::clone(upstream.name()))
-        .collect();
-    let contract = Contract {
-        ack,
-        deadline,
-        policy,
-        upstreams,
-        share: Arc::clone(&share),
-        meters: Arc::clone(&meters),
-    };
+    let share = (bounds, Arc::clone(&contract.share));
     let route = gate::Route {
         name: name.into(),
-        body_bytes_max,
-        body_time,
-        allow,
-        public_url,
-        chain: Chain::new(prepared.into_iter().map(|prepared| prepared.step).collect()),
+        body_bytes_max: intake.body_bytes_max,
+        body_time: intake.body_time,
+        allow: intake.allow,
+        public_url: intake.public_url,
+        chain: Chain::new(steps.into_iter().map(|prepared| prepared.step).collect()),
+        meters: Arc::clone(&contract.meters),
         contract: Arc::new(contract),
         upstreams: names,
-        meters,
     };
-    Some(Built {
+    Built {
         pattern,
         route: Arc::new(route),
-        share: (bounds, share),
+        share,
         summary,
         making,
-    })
+    }
 }
 
-fn pattern(
-    draft: &mut Draft<'_>,
-    place: &Place,
-    name: &str,
-    written: &file::Route,
-) -> Option<Pattern> {
-    let methods = methods(draft, &place.key("methods"), written.methods.as_ref());
-    let host = match written
-        .host
-        .as_deref()
-        .map(|host| host_name(draft, &place.key("host"), host))
-    {
-        None => None,
-        Some(host) => Some(host?),
-    };
-    let Some(path) = written.path.as_deref() else {
-        draft.missing(
-            place,
-            "path",
-            format!("route `{name}` has no `path`"),
-            format!("add path = \"/{name}\""),
-        );
-        return None;
-    };
-    let at = place.key("path");
-    if !path.starts_with('/') {
-        draft.refuse(
-            &at,
-            "a path begins with `/`",
-            format!("did you mean `/{path}`?"),
-        );
-        return None;
-    }
-    if let Some(mark) = path
-        .chars()
-        .find(|c| matches!(c, '?' | '#') || c.is_whitespace() || c.is_control())
-    {
-        let help = "a route is matched by the path alone; the query is passed on";
-        draft.refuse(
-            &at,
-            format!("a path has no `{}`", mark.escape_default()),
-            help,
-        );
-        return None;
-    }
-    Some(Pattern {
-        host,
-        path: path.into(),
-        methods: methods?,
-    })
-}
-
-fn methods(draft: &mut Draft<'_>, place: &Place, written: Option<&OneOrMany>) -> Option<Methods> {
-    let Some(written) = written else {
-        return Some(Methods::new(vec![Method::POST]));
-    };
-    if written.items.is_empty() {
-        draft.refuse(
-            place,
-            "the route takes no method at all",
-            r#"take the key away for ["POST"]"#,
-        );
-        return None;
-    }
-    let mut methods = Vec::new();
-    for (index, text) in written.items.iter().enumerate() {
-        let at = if written.listed {
-            place.index(index)
-        } else {
-            place.clone()
-        };
-        match METHODS.iter().find(|method| method.as_str() == text) {
-            Some(method) => methods.push(method.clone()),
-            None => {
-                let known = METHODS.iter().map(Method::as_str);
-                let help = words::cure(text, known, "methods");
-                draft.refuse(
-                    &at,
-                    format!("`{}` is not a method", text.escape_default()),
-                    help,
-                );
-            }
-        }
-    }
-    (methods.len() == written.items.len()).then(|| Methods::new(methods))
-}
-
-fn host_name(draft: &mut Draft<'_>, place: &Place, text: &str) -> Option<Box<str>> {
-    let host = text.to_ascii_lowercase();
-    let plain = host.strip_prefix("*.").unwrap_or(&host);
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-    };
-    let is_name = plain.split('.').all(is_label) || plain.parse::<std::net::IpAddr>().is_ok();
-    if is_name {
-        return Some(host.into());
-    }
-    let help = match text
-        .split_once("://")
-        .map_or(text, |(_, rest)| rest)
-        .split([':', '/'])
-        .next()
-    {
-        Some(name) if name != text && !name.is_empty() && !name.contains('*') => {
-            format!("did you mean `{name}`? scheme, port and path do not belong here")
-        }
-        _ => "write it like `hooks.example.com`, or `*.example.com` for one more label".to_owned(),
-    };
-    draft.refuse(
-        place,
-        format!("`{}` is not the name of a host", text.escape_default()),
-        help,
-    );
-    None
-}
-
-fn public_url(draft: &mut Draft<'_>, place: &Place, written: Option<&str>) -> Option<Arc<str>> {
-    let text = written?;
-    let is_url = text.parse::<Uri>().is_ok_and(|url| {
-        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
-    });
-    if !is_url {
-        draft.refuse(
-            &place.key("public_url"),
-            "this is not a URL that a sender could call",
-            "write it in full, like \"https://hooks.example.com/twilio\"",
-        );
-    }
-    Some(text.into())
-}
-
-fn forward(
+fn forward_to(
     draft: &mut Draft<'_>,
     place: &Place,
     name: &str,

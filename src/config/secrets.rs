@@ -5,12 +5,9 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use super::problem::{Problem, Problems};
-use super::shapes::{KeyEncoding, SecretRef, SecretSource};
+use super::shapes::{SecretRef, SecretSource};
+use crate::preset::{KeyFormat, SecretEncoding};
 use crate::secret::Secret;
 
 /// The largest key is an RSA one in PEM, some 4 KiB; more is a file named by mistake.
@@ -28,18 +25,10 @@ pub(super) struct Lookup<'a> {
 }
 
 /// What a text without `encoding` and `prefix` of its own stands for.
-#[derive(Clone, Debug)]
-pub(super) struct Format {
-    pub encoding: KeyEncoding,
-    pub prefix: Option<String>,
-}
-
-impl Format {
-    pub(super) const TEXT: Self = Self {
-        encoding: KeyEncoding::Utf8,
-        prefix: None,
-    };
-}
+pub(super) const TEXT: KeyFormat = KeyFormat {
+    encoding: SecretEncoding::Utf8,
+    prefix: None,
+};
 
 /// A secret, and the name under which logs may mention it.
 #[derive(Debug)]
@@ -58,11 +47,19 @@ impl Lookup<'_> {
         self.base.join(written)
     }
 
+    /// A label as another process of this machine finds it: with the path seen from here.
+    pub(super) fn address(&self, label: &str) -> String {
+        match label.strip_prefix("file:") {
+            Some(path) => format!("file:{}", self.path(path).display()),
+            None => label.to_owned(),
+        }
+    }
+
     /// Looks a secret up; what is wrong with it is noted at `span`.
     pub(super) fn secret(
         &self,
         at: &SecretRef,
-        format: &Format,
+        format: &KeyFormat,
         span: &Range<usize>,
         problems: &mut Problems,
     ) -> Option<Found> {
@@ -73,9 +70,11 @@ impl Lookup<'_> {
                 return None;
             }
         };
-        let encoding = at.encoding.unwrap_or(format.encoding);
-        let prefix = at.prefix.as_deref().or(format.prefix.as_deref());
-        match decode(text.expose(), encoding, prefix) {
+        let format = KeyFormat {
+            encoding: at.encoding.unwrap_or(format.encoding),
+            prefix: at.prefix.clone().or_else(|| format.prefix.clone()),
+        };
+        match format.decode(text.expose()) {
             Ok(secret) if secret.is_empty() => {
                 problems.push(
                     Problem::error(
@@ -241,55 +240,18 @@ fn is_readable_by_all(_: &Path) -> bool {
     false
 }
 
-/// From text to key. The error names what was expected, never what was found.
-fn decode(
-    text: &[u8],
-    encoding: KeyEncoding,
-    prefix: Option<&str>,
-) -> Result<Secret, &'static str> {
-    let text = prefix
-        .and_then(|prefix| text.strip_prefix(prefix.as_bytes()))
-        .unwrap_or(text);
-    let bytes = match encoding {
-        KeyEncoding::Utf8 => Some(text.to_vec()),
-        KeyEncoding::Hex => unhex(text),
-        KeyEncoding::Base64 => [&alphabet::STANDARD, &alphabet::URL_SAFE]
-            .into_iter()
-            .find_map(|alphabet| {
-                let config = GeneralPurposeConfig::new()
-                    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
-                GeneralPurpose::new(alphabet, config).decode(text).ok()
-            }),
-    };
-    bytes.map(Secret::new).ok_or(match encoding {
-        KeyEncoding::Utf8 => "text",
-        KeyEncoding::Hex => "hex",
-        KeyEncoding::Base64 => "base64",
-    })
-}
-
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    text.chunks(2)
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        })
-        .collect()
-}
-
 /// SHA-256 digests are written in hex, too.
 pub(super) fn sha256(text: &str) -> Option<[u8; 32]> {
-    unhex(text.as_bytes())?.try_into().ok()
+    let hex = KeyFormat {
+        encoding: SecretEncoding::Hex,
+        prefix: None,
+    };
+    hex.decode(text.as_bytes()).ok()?.expose().try_into().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KeyEncoding, decode, without_newline};
+    use super::without_newline;
 
     #[test]
     fn exactly_one_newline_at_the_end_of_a_file_is_not_part_of_the_secret() {
@@ -306,30 +268,5 @@ mod tests {
                 "{file:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_key_is_decoded_as_it_is_declared() {
-        let key = |text: &str, encoding, prefix| {
-            decode(text.as_bytes(), encoding, prefix).map(|secret| secret.expose().to_vec())
-        };
-
-        assert_eq!(
-            key("whsec_aGk=", KeyEncoding::Base64, Some("whsec_")),
-            Ok(b"hi".to_vec())
-        );
-        assert_eq!(
-            key("aGk", KeyEncoding::Base64, Some("whsec_")),
-            Ok(b"hi".to_vec()),
-            "prefix and padding are optional"
-        );
-        assert_eq!(
-            key("whsec_aGk", KeyEncoding::Utf8, None),
-            Ok(b"whsec_aGk".to_vec())
-        );
-        assert_eq!(key("6869", KeyEncoding::Hex, None), Ok(b"hi".to_vec()));
-        assert_eq!(key("686", KeyEncoding::Hex, None), Err("hex"));
-        assert_eq!(key("+68", KeyEncoding::Hex, None), Err("hex"));
-        assert_eq!(key("a b", KeyEncoding::Base64, None), Err("base64"));
     }
 }

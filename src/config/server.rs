@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::document::Place;
 use super::draft::{BYTE, Draft, GIB, HOUR, MILLISECOND, SECOND};
 use super::file;
-use super::secrets::{self, Format};
+use super::secrets::{self, TEXT};
 use super::shapes::OneOrMany;
 use super::units::Size;
 use crate::admin;
@@ -259,7 +259,7 @@ pub(super) fn admin(draft: &mut Draft<'_>, written: &file::Admin) -> Option<admi
     let token = written.token.as_ref().and_then(|token| {
         draft
             .lookup
-            .secret(token, &Format::TEXT, &span, &mut draft.problems)
+            .secret(token, &TEXT, &span, &mut draft.problems)
     });
     let address = address?;
     if !address.ip().is_loopback()

@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::preset::SecretEncoding;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A name, or a list of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OneOrMany {
+pub(super) struct OneOrMany {
     /// What was given.
     pub items: Vec<String>,
     /// Whether it was a list.
@@ -19,18 +20,18 @@ pub struct OneOrMany {
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretRef {
+pub(super) struct SecretRef {
     /// Where to look.
     pub source: SecretSource,
     /// How its text stands for bytes; none leaves it to the default of the place.
-    pub encoding: Option<KeyEncoding>,
+    pub encoding: Option<SecretEncoding>,
     /// Taken off the front before decoding.
     pub prefix: Option<String>,
 }
 
 /// Where to look for a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
+pub(super) enum SecretSource {
     /// In an environment variable.
     Env(String),
     /// In a file.
@@ -39,30 +40,18 @@ pub enum SecretSource {
     Credential(String),
 }
 
-/// How a secret's text stands for bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum KeyEncoding {
-    /// The bytes of the text are the key.
-    Utf8,
-    /// Standard or URL-safe, with or without padding.
-    Base64,
-    /// Two digits for each byte.
-    Hex,
-}
-
 /// Text, or the whereabouts of a secret one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text {
+pub(super) enum Text {
     /// As written.
     Plain(String),
     /// Elsewhere.
     Secret(SecretRef),
 }
 
-/// Anything: read from the document itself by whoever knows what it is.
+/// Any table: read from the document itself by whoever knows what is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Free;
+pub(super) struct Free;
 
 /// What is said where a secret stands in the open.
 pub(super) const SECRET_IN_THE_OPEN: &str = "a secret is not written into the file";
@@ -82,7 +71,7 @@ struct Written {
     /// Name of a systemd credential.
     credential: Option<String>,
     /// How the text stands for bytes. Default: that of the preset, else "utf8".
-    encoding: Option<KeyEncoding>,
+    encoding: Option<SecretEncoding>,
     /// Taken off the front before decoding.
     prefix: Option<String>,
 }
@@ -190,7 +179,20 @@ impl<'de> Deserialize<'de> for OneOrMany {
 
 impl<'de> Deserialize<'de> for Free {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|IgnoredAny| Self)
+        struct Table;
+        impl<'de> Visitor<'de> for Table {
+            type Value = Free;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Free, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Free)
+            }
+        }
+        deserializer.deserialize_any(Table)
     }
 }
 

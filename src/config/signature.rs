@@ -12,14 +12,14 @@ use serde_json::Value;
 
 use super::document::{Document, Place};
 use super::problem::{Problem, Problems};
-use super::secrets::{Format, Lookup};
-use super::shapes::{KeyEncoding, SECRET_IN_THE_OPEN, SecretRef};
+use super::secrets::{Lookup, TEXT};
+use super::shapes::{SECRET_IN_THE_OPEN, SecretRef};
 use super::units::Time;
 use super::with::{KeyFound, Keys};
 use super::words;
 use crate::preset::{
-    self, Algorithm, Direction, Encoding, EventName, Field, Handshake, Preset, Scheme,
-    SecretEncoding, Timestamp, Unit,
+    self, Algorithm, Direction, Encoding, EventName, Field, Handshake, Preset, Scheme, Timestamp,
+    Unit,
 };
 
 /// The plugin that this is about.
@@ -139,14 +139,7 @@ fn keys(
     problems: &mut Problems,
 ) -> Keys {
     let place = place.key(KEYS);
-    let format = preset.map_or(Format::TEXT, |preset| Format {
-        encoding: match preset.key.encoding {
-            SecretEncoding::Utf8 => KeyEncoding::Utf8,
-            SecretEncoding::Base64 => KeyEncoding::Base64,
-            SecretEncoding::Hex => KeyEncoding::Hex,
-        },
-        prefix: preset.key.prefix.clone(),
-    });
+    let format = preset.map_or(&TEXT, |preset| &preset.key);
     let list = with
         .keys
         .as_ref()
@@ -161,7 +154,7 @@ fn keys(
     let mut found = Vec::new();
     for (index, secret) in list {
         let span = document.value(&index.map_or_else(|| place.clone(), |index| place.index(index)));
-        if let Some(secret) = lookup.secret(secret, &format, &span, problems) {
+        if let Some(secret) = lookup.secret(secret, format, &span, problems) {
             found.push(KeyFound {
                 found: secret,
                 span,

@@ -164,6 +164,8 @@ impl<'a> Shelf<'a> {
                 expanded.algorithm,
                 expanded.preset,
             )
+        } else if written.with.is_none() {
+            (Value::Null, Keys::new(), None, None)
         } else {
             let (json, keys) = with::to_json(
                 &mut draft.document,
@@ -180,7 +182,7 @@ impl<'a> Shelf<'a> {
             .values()
             .flatten()
             .next()
-            .map(|key| key.found.label.clone());
+            .map(|key| draft.lookup.address(&key.found.label));
         let keyring = keyring(draft, keys, algorithm);
         let config = match json {
             Value::Null => "{}".to_owned(),

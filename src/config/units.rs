@@ -12,11 +12,11 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// A span of time, written `"250ms"`, `"30s"` or `"1h 30m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(pub Duration);
+pub(super) struct Time(pub Duration);
 
 /// A number of bytes, written `"64 KiB"` or `"2 MiB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub usize);
+pub(super) struct Size(pub usize);
 
 impl Time {
     fn parse(text: &str) -> Option<Self> {

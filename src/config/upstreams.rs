@@ -10,7 +10,7 @@ use super::document::Place;
 use super::draft::{Draft, HOUR, MILLISECOND};
 use super::file;
 use super::problem::Problem;
-use super::secrets::{self, Format};
+use super::secrets::{self, TEXT};
 use super::shapes::{SECRET_IN_THE_OPEN, Text};
 use crate::delivery::{Upstream, UpstreamSettings, UpstreamUrl};
 use crate::telemetry::Telemetry;
@@ -160,7 +160,7 @@ fn url(
         Some(Text::Secret(secret)) => {
             let found = draft
                 .lookup
-                .secret(secret, &Format::TEXT, &span, &mut draft.problems)?;
+                .secret(secret, &TEXT, &span, &mut draft.problems)?;
             let Ok(text) = std::str::from_utf8(found.secret.expose()) else {
                 draft.refuse(
                     &at,

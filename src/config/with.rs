@@ -9,7 +9,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::document::{Document, Place};
 use super::problem::{Problem, Problems};
-use super::secrets::{Format, Found, Lookup};
+use super::secrets::{Found, Lookup, TEXT};
 use super::shapes::SecretRef;
 
 /// A key that was found for a name, and where it was asked for.
@@ -63,7 +63,7 @@ impl Reader<'_, '_> {
         };
         match shape {
             Shape::Scalar(value) => value,
-            Shape::Secret => self.secrets(path, &[place.clone()]),
+            Shape::Secret => self.secrets(path, std::slice::from_ref(place)),
             Shape::Secrets(length) => {
                 let places: Vec<Place> = (0..length).map(|index| place.index(index)).collect();
                 self.secrets(path, &places)
@@ -98,10 +98,7 @@ impl Reader<'_, '_> {
             let found = self
                 .document
                 .read::<SecretRef>(place, self.problems)
-                .and_then(|secret| {
-                    self.lookup
-                        .secret(&secret, &Format::TEXT, &span, self.problems)
-                });
+                .and_then(|secret| self.lookup.secret(&secret, &TEXT, &span, self.problems));
             if let Some(found) = found {
                 self.keys
                     .entry(name.to_owned())
