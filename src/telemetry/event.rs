@@ -354,11 +354,15 @@ impl Telemetry {
                 error!(target: "hookgate::delivery", %id, route, upstream,
                     "acknowledged delivery lost");
             }
-            Event::Drained { left: 0, took } => {
-                info!(target: "hookgate", left = 0, took_ms = ms(took), "drained");
-            }
             Event::Drained { left, took } => {
-                error!(target: "hookgate", left, took_ms = ms(took), "drained, deliveries were lost");
+                // There is no later line that could say it.
+                self.report_suppressed();
+                let took_ms = ms(took);
+                if left == 0 {
+                    info!(target: "hookgate", left, took_ms, "drained");
+                } else {
+                    error!(target: "hookgate", left, took_ms, "drained, deliveries were lost");
+                }
             }
         }
     }
