@@ -51,8 +51,9 @@ pub enum Event<'a> {
         status: u16,
         reason: &'a str,
     },
-    /// A webhook was answered. `outcome` is one of: delivered, held, dropped, responded, rejected,
-    /// duplicate, failed (plugin), full, unavailable (upstream), refused (limits).
+    /// A webhook was answered. `outcome` is one of: delivered, final (an upstream's own refusal, passed
+    /// on), held, dropped, responded, rejected, duplicate, failed (plugin), full, draining, unavailable
+    /// (upstream).
     Answered {
         webhook: &'a Webhook,
         route: &'a RouteMeters,
@@ -95,7 +96,8 @@ pub enum Event<'a> {
         message: &'a str,
         fields: &'a [(String, String)],
     },
-    /// One try at a delivery ended. `outcome`: delivered, status (see `status`), refused, reset, timeout, tls, ...
+    /// One try at a delivery ended. `outcome` is one of: delivered, final, status (see `status`),
+    /// unreachable, reset, timeout, tls, protocol, too_large.
     Attempted {
         id: WebhookId,
         route: &'a str,
