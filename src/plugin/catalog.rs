@@ -14,13 +14,14 @@ use bytes::Bytes;
 use http::Method;
 use http::uri::PathAndQuery;
 
+use super::bundled::{bundled, component};
 use super::compiled::{Compiled, Origin};
 use super::engine::{Engine, MEMORY_BYTES_MAX};
 use super::failure::Fault;
 use super::host::{Case, Guest, Outfit};
 use super::instance::Instance;
 use super::load::{LoadError, Reason, SIGNING};
-use super::{FailureKind, Keyring, Limits, Stage, bundled};
+use super::{FailureKind, Keyring, Limits, Stage};
 use crate::telemetry::Telemetry;
 use crate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
 
@@ -110,9 +111,11 @@ impl Catalog {
             reason,
         };
         let compiled = self.compile(source).map_err(error)?;
-        let ungranted = |import: &&Box<str>| import.starts_with(SIGNING);
         if grants.signing.is_empty()
-            && let Some(import) = compiled.imports().iter().find(ungranted)
+            && let Some(import) = compiled
+                .imports()
+                .iter()
+                .find(|name| name.starts_with(SIGNING))
         {
             let import = import.to_string();
             let grant = "`signing` and the names of the keys";
@@ -156,7 +159,7 @@ impl Catalog {
         let (bytes, pin) = match source {
             Source::Bundled(name) => {
                 let missing = || Reason::NotBundled(bundled().to_vec());
-                (super::bundled::component(name).ok_or_else(missing)?, None)
+                (component(name).ok_or_else(missing)?, None)
             }
             Source::File { path, sha256 } => {
                 read = read_bounded(path)?;

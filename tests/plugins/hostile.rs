@@ -10,7 +10,10 @@ use super::world::{LIMITS, World, accepted, chain, judge};
 
 /// Runs the guest, then a good one in the same sandboxes, then both again.
 async fn fails(guest: &str, kind: FailureKind, sentence: &str) {
-    let world = World::with(&Settings { instances_max: 1, cache: None });
+    let world = World::with(&Settings {
+        instances_max: 1,
+        cache: None,
+    });
     let bad = chain(&[&world.guest(guest)]);
     let good = chain(&[&world.guest("accept")]);
     for _ in 0..3 {
@@ -114,7 +117,10 @@ async fn an_answer_that_switches_protocols() {
 #[tokio::test]
 async fn work_for_the_host_without_an_end() {
     let world = World::new();
-    let patient = Limits { time: Duration::from_secs(10), ..LIMITS };
+    let patient = Limits {
+        time: Duration::from_secs(10),
+        ..LIMITS
+    };
     let reader = world.load("reader", patient, &Grants::default()).unwrap();
 
     let failure = judge(&chain(&[&reader])).await.unwrap_err();
@@ -189,7 +195,10 @@ async fn a_handle_that_it_was_never_given() {
 #[tokio::test]
 async fn a_computing_guest_gives_way_to_its_neighbours() {
     let world = World::new();
-    let limits = Limits { time: Duration::from_millis(30), ..LIMITS };
+    let limits = Limits {
+        time: Duration::from_millis(30),
+        ..LIMITS
+    };
     let busy = chain(&[&world.load("loop", limits, &Grants::default()).unwrap()]);
     let turns = Arc::new(AtomicU32::new(0));
     let neighbour = async {
@@ -210,8 +219,14 @@ async fn a_computing_guest_gives_way_to_its_neighbours() {
 
 #[tokio::test]
 async fn a_full_house_is_overload_and_not_the_guests_fault() {
-    let world = World::with(&Settings { instances_max: 1, cache: None });
-    let limits = Limits { time: Duration::from_secs(2), ..LIMITS };
+    let world = World::with(&Settings {
+        instances_max: 1,
+        cache: None,
+    });
+    let limits = Limits {
+        time: Duration::from_secs(2),
+        ..LIMITS
+    };
     let busy = chain(&[&world.load("loop", limits, &Grants::default()).unwrap()]);
     let good = chain(&[&world.guest("accept")]);
 

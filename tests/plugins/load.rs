@@ -13,15 +13,29 @@ fn refusal(world: &World, guest: &str) -> String {
 fn refusal_of_file(world: &World, bytes: &[u8]) -> String {
     let path = world.file("x.wasm", bytes);
     let source = Source::File { path, sha256: None };
-    world.error(&world.catalog.load("x", &source, LIMITS, &Grants::default()).unwrap_err())
+    world.error(
+        &world
+            .catalog
+            .load("x", &source, LIMITS, &Grants::default())
+            .unwrap_err(),
+    )
 }
 
 #[test]
 fn a_file_that_is_not_there() {
-    let source = Source::File { path: PathBuf::from("no/such.wasm"), sha256: None };
-    let error = World::new().catalog.load("x", &source, LIMITS, &Grants::default()).unwrap_err();
+    let source = Source::File {
+        path: PathBuf::from("no/such.wasm"),
+        sha256: None,
+    };
+    let error = World::new()
+        .catalog
+        .load("x", &source, LIMITS, &Grants::default())
+        .unwrap_err();
 
-    assert_eq!(error.to_string(), "cannot read `no/such.wasm`: No such file or directory (os error 2)");
+    assert_eq!(
+        error.to_string(),
+        "cannot read `no/such.wasm`: No such file or directory (os error 2)"
+    );
 }
 
 #[test]
@@ -54,15 +68,27 @@ fn a_damaged_component() {
 fn another_file_than_the_pinned_one() {
     let world = World::new();
     let path = world.file("x.wasm", &component("accept"));
-    let source = Source::File { path, sha256: Some([0xab; 32]) };
+    let source = Source::File {
+        path,
+        sha256: Some([0xab; 32]),
+    };
 
-    let text =
-        world.error(&world.catalog.load("x", &source, LIMITS, &Grants::default()).unwrap_err());
+    let text = world.error(
+        &world
+            .catalog
+            .load("x", &source, LIMITS, &Grants::default())
+            .unwrap_err(),
+    );
 
     let pinned = "ab".repeat(32);
-    assert!(text.starts_with("`x.wasm` is not the file that `plugins.x.sha256` pins: it has "), "{text}");
     assert!(
-        text.ends_with(&format!(", pinned is {pinned}; if the change is wanted, write the new digest")),
+        text.starts_with("`x.wasm` is not the file that `plugins.x.sha256` pins: it has "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with(&format!(
+            ", pinned is {pinned}; if the change is wanted, write the new digest"
+        )),
         "{text}"
     );
 }
@@ -118,7 +144,10 @@ fn a_guest_that_does_not_start() {
 #[tokio::test]
 async fn a_heavy_guest_with_enough_memory_runs() {
     let world = World::new();
-    let limits = Limits { memory: 32 << 20, ..LIMITS };
+    let limits = Limits {
+        memory: 32 << 20,
+        ..LIMITS
+    };
 
     let heavy = world.load("heavy", limits, &Grants::default()).unwrap();
 
@@ -182,8 +211,10 @@ fn an_equal_component_is_compiled_once_and_forgotten_when_unused() {
 #[tokio::test]
 async fn a_cached_plugin_runs_and_a_tampered_one_is_compiled_anew() {
     let home = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { instances_max: 8, cache: Some(home.path().join("cache")) };
+    let settings = Settings {
+        instances_max: 8,
+        cache: Some(home.path().join("cache")),
+    };
     let load = || {
         let world = World::with(&settings);
         let guest = world.guest("reject");

@@ -17,7 +17,10 @@ use http::{HeaderName, HeaderValue, Method};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-pub(crate) const LIMITS: Limits = Limits { time: Duration::from_millis(10), memory: 16 << 20 };
+pub(crate) const LIMITS: Limits = Limits {
+    time: Duration::from_millis(10),
+    memory: 16 << 20,
+};
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 /// The body that GitHub's documentation signs with [`SECRET`], and its signature.
 pub(crate) const BODY: &str = "Hello, World!";
@@ -30,13 +33,19 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let settings = Settings { instances_max: 8, cache: None };
+        let settings = Settings {
+            instances_max: 8,
+            cache: None,
+        };
         Self::with(&settings)
     }
 
     pub(crate) fn with(settings: &Settings) -> Self {
         let catalog = Catalog::new(Engine::new(settings).unwrap());
-        Self { catalog, home: tempfile::tempdir().unwrap() }
+        Self {
+            catalog,
+            home: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Writes a file, and names it by a path that is the same in every run.
@@ -58,7 +67,8 @@ impl World {
         grants: &Grants,
     ) -> Result<Arc<Plugin>, LoadError> {
         let path = self.file(&format!("{name}.wasm"), &component(name));
-        self.catalog.load(name, &Source::File { path, sha256: None }, limits, grants)
+        self.catalog
+            .load(name, &Source::File { path, sha256: None }, limits, grants)
     }
 
     /// The error, with the directory of this run taken out.
@@ -68,25 +78,41 @@ impl World {
     }
 
     pub(crate) fn bundled(&self, name: &'static str) -> Arc<Plugin> {
-        self.catalog.load(name, &Source::Bundled(name), LIMITS, &Grants::default()).unwrap()
+        self.catalog
+            .load(name, &Source::Bundled(name), LIMITS, &Grants::default())
+            .unwrap()
     }
 }
 
 pub(crate) fn component(name: &str) -> Vec<u8> {
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
     let text = std::fs::read_to_string(guests.join(name).with_extension("wat")).unwrap();
-    let world = text.lines().next().unwrap().strip_prefix(";; world: ").unwrap();
+    let world = text
+        .lines()
+        .next()
+        .unwrap()
+        .strip_prefix(";; world: ")
+        .unwrap();
     let mut resolve = Resolve::default();
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("wit");
     let (ours, _) = resolve.push_path(&contract).unwrap();
     let tests = std::fs::read_to_string(guests.join("worlds.wit")).unwrap();
     let tests = resolve.push_str("worlds.wit", &tests).unwrap();
     let (package, world) = world.split_once('/').unwrap();
-    let package = if package == "test:guests" { tests } else { ours };
+    let package = if package == "test:guests" {
+        tests
+    } else {
+        ours
+    };
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut module = wat::parse_str(&text).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap()
 }
 
 pub(crate) fn step(plugin: &Arc<Plugin>) -> Step {
@@ -116,7 +142,10 @@ pub(crate) fn webhook() -> Arc<Webhook> {
 pub(crate) fn webhook_with(fields: &[(&'static str, &str)], body: &str) -> Arc<Webhook> {
     let arrival = Arrival::now();
     let field = |(name, value): &(&'static str, &str)| {
-        (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_str(value).unwrap(),
+        )
     };
     Arc::new(Webhook {
         id: WebhookId::new(arrival),
