@@ -6,11 +6,11 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::catalog::Plugin;
 use super::engine::Pool;
 use super::failure::Fault;
 use super::host::{Case, Guest, Outfit};
 use super::instance::Instance;
+use super::loaded::Plugin;
 use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict};
 use crate::telemetry::{Event, PluginMeters, Telemetry};
 use crate::webhook::{Overlay, Webhook};

@@ -65,6 +65,51 @@ async fn a_panic() {
 }
 
 #[tokio::test]
+async fn last_words_are_kept_and_escaped() {
+    fails(
+        "shout",
+        FailureKind::Trap,
+        r#"plugin `shout` failed in verify: it panicked or aborted (wasm `unreachable`); it wrote: panicked at \"a.rs\"\n\u{1b}[2J"#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_exit() {
+    fails(
+        "exit",
+        FailureKind::Trap,
+        "plugin `exit` failed in verify: it ended itself with exit code 1",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_wait_without_an_end() {
+    let world = World::new();
+    let sleeper = chain(&[&world.guest("sleep")]);
+
+    let failure = judge(&sleeper).await.unwrap_err();
+
+    assert_eq!(failure.kind, FailureKind::Time);
+    assert_eq!(
+        failure.to_string(),
+        "plugin `sleep` failed in verify: it waited for more than 1 s, for a clock or the like"
+    );
+    accepted(judge(&chain(&[&world.guest("accept")])).await);
+}
+
+#[tokio::test]
+async fn the_environment_is_empty() {
+    let world = World::new();
+
+    let verdict = judge(&chain(&[&world.guest("environment")])).await;
+
+    // Nothing to be found is an acceptance.
+    accepted(verdict);
+}
+
+#[tokio::test]
 async fn a_reach_outside_of_its_memory() {
     fails(
         "outside",

@@ -126,6 +126,18 @@ fn an_import_that_nobody_has() {
 }
 
 #[test]
+fn an_import_of_wasi_that_nobody_has() {
+    let text = refusal(&World::new(), "http");
+
+    assert!(
+        text.starts_with(
+            "`http.wasm` imports `wasi:http/outgoing-handler@0.2.0`, which no plugin can have; "
+        ),
+        "{text}"
+    );
+}
+
+#[test]
 fn more_memory_than_allowed() {
     assert_eq!(
         refusal(&World::new(), "heavy"),
