@@ -41,7 +41,10 @@ pub(super) fn run(options: &Run) -> Exit {
     if let Err(error) = start_log(options, &plan) {
         return fail(&error);
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
@@ -68,7 +71,11 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
         Ok(running) => running,
         Err(error) => return fail(&error),
     };
-    telemetry.emit(&Event::Ready { routes, plugins, took: started.elapsed() });
+    telemetry.emit(&Event::Ready {
+        routes,
+        plugins,
+        took: started.elapsed(),
+    });
     let workshop = Arc::new(workshop);
     loop {
         tokio::select! {
@@ -102,7 +109,10 @@ async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) 
     let before = Arc::clone(&current);
     let loaded = tokio::task::spawn_blocking(move || shop.load(&written, Some(&current))).await;
     let refused = |problems, report: String| {
-        telemetry.emit(&Event::ReloadRefused { problems, report: &report });
+        telemetry.emit(&Event::ReloadRefused {
+            problems,
+            report: &report,
+        });
         ReloadOutcome::Refused { problems, report }
     };
     let plan = match loaded {
@@ -119,7 +129,10 @@ async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) 
     }
     drop(before);
     workshop.tidy();
-    telemetry.emit(&Event::Reloaded { took: started.elapsed(), summary: &summary });
+    telemetry.emit(&Event::Reloaded {
+        took: started.elapsed(),
+        summary: &summary,
+    });
     ReloadOutcome::Applied { summary }
 }
 
@@ -134,7 +147,11 @@ fn forward_everything(to: &str, listen: std::net::SocketAddr) -> Written {
          [routes.root]\npath = \"/\"\nmethods = [\"POST\", \"PUT\", \"GET\"]\n\
          public = true\nforward = \"to\"\n"
     );
-    Written::Text { name: "--to", toml, environment: &[] }
+    Written::Text {
+        name: "--to",
+        toml,
+        environment: &[],
+    }
 }
 
 fn start_log(options: &Run, plan: &Plan) -> Result<(), log::LogError> {
@@ -143,7 +160,10 @@ fn start_log(options: &Run, plan: &Plan) -> Result<(), log::LogError> {
         (Some(LogFormat::Json), _) | (None, config::LogFormat::Json) => log::Format::Json,
         (None, config::LogFormat::Auto) => log::Format::for_stderr(),
     };
-    log::init(format, options.log.as_deref().unwrap_or(plan.log_level.as_str()))
+    log::init(
+        format,
+        options.log.as_deref().unwrap_or(plan.log_level.as_str()),
+    )
 }
 
 /// The signals that concern us; SIGPIPE is ignored by the runtime.

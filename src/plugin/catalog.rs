@@ -97,7 +97,12 @@ impl Catalog {
             let (needs, may) = (compiled.memory(), limits.memory);
             return Err(error(Reason::NeedsMemory { needs, may }));
         }
-        Ok(Arc::new(Plugin::new(name, compiled, limits, grants.clone())))
+        Ok(Arc::new(Plugin::new(
+            name,
+            compiled,
+            limits,
+            grants.clone(),
+        )))
     }
 
     /// Forgets the components that no [`Plugin`] uses any more.
@@ -126,11 +131,7 @@ impl Catalog {
         let (bytes, pin) = match source {
             Source::Bundled(name) => {
                 let missing = || Reason::NotBundled(bundled().to_vec());
-<<<<<<< HEAD
-                (bundled::component(name).ok_or_else(missing)?, None)
-=======
                 (component(name).ok_or_else(missing)?, None)
->>>>>>> plugin
             }
             Source::File { path, sha256 } => {
                 read = read_bounded(path)?;

@@ -26,7 +26,12 @@ impl Running {
         foundation: Foundation,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<(), StartError> {
-        let Foundation { telemetry, buffer, dead, .. } = foundation;
+        let Foundation {
+            telemetry,
+            buffer,
+            dead,
+            ..
+        } = foundation;
         let (plan, letters) = (Arc::clone(&self.plan), Arc::clone(&dead));
         let state = admin::State {
             telemetry,
@@ -38,9 +43,14 @@ impl Running {
         let (socket, admin) = bound.open(state);
         let socket = TcpListener::from_std(socket)?;
         // In the clear, whatever the webhooks' listener speaks: it is on the loopback or behind a token.
-        let shared = Shared { tls: Arc::default(), ..shared.clone() };
+        let shared = Shared {
+            tls: Arc::default(),
+            ..shared.clone()
+        };
         let watch = self.admin.watch();
-        self.admin.watch().spawn(listener::serve(socket, shared, AdminService(admin), watch));
+        self.admin
+            .watch()
+            .spawn(listener::serve(socket, shared, AdminService(admin), watch));
         Ok(())
     }
 }

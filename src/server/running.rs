@@ -97,15 +97,31 @@ impl Running {
                 Ok(Err(_)) | Err(_) => return Err(io::Error::other("a worker panicked")),
             }
         }
-        for Left { id, route, upstream } in &left {
-            self.telemetry.emit(&Event::LeftBehind { id: *id, route, upstream });
+        for Left {
+            id,
+            route,
+            upstream,
+        } in &left
+        {
+            self.telemetry.emit(&Event::LeftBehind {
+                id: *id,
+                route,
+                upstream,
+            });
         }
         let took = started.elapsed();
-        self.telemetry.emit(&Event::Drained { left: left.len(), took });
+        self.telemetry.emit(&Event::Drained {
+            left: left.len(),
+            took,
+        });
         self.admin.request();
         // Whoever scrapes at this moment gets an answer; nobody waits longer for a page.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.admin.finished()).await;
-        Ok(if left.is_empty() { Drained::Clean } else { Drained::Left(left) })
+        Ok(if left.is_empty() {
+            Drained::Clean
+        } else {
+            Drained::Left(left)
+        })
     }
 }
 

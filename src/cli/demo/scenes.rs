@@ -41,18 +41,45 @@ pub(super) async fn play(stage: &Stage, upstream: &Upstream) -> bool {
     good &= expect(&answer, StatusCode::OK, &seen, 1);
     say(&format!("upstream: {}", brief(&seen)));
 
-    let forged = Webhook { tampered: true, ..push() };
-    let (answer, seen) = run("2  tampered (one letter of the body changed)", forged, stage, upstream).await;
+    let forged = Webhook {
+        tampered: true,
+        ..push()
+    };
+    let (answer, seen) = run(
+        "2  tampered (one letter of the body changed)",
+        forged,
+        stage,
+        upstream,
+    )
+    .await;
     good &= expect(&answer, StatusCode::UNAUTHORIZED, &seen, 0);
     say("upstream: saw nothing");
 
-    let star = Webhook { event: "star", ..push() };
-    let (answer, seen) = run("3  filtered (the route wants pushes and pull requests)", star, stage, upstream).await;
+    let star = Webhook {
+        event: "star",
+        ..push()
+    };
+    let (answer, seen) = run(
+        "3  filtered (the route wants pushes and pull requests)",
+        star,
+        stage,
+        upstream,
+    )
+    .await;
     good &= expect(&answer, StatusCode::OK, &seen, 0);
     say("upstream: saw nothing, and the sender will not try again");
 
-    let chat = Webhook { route: "/chat", ..push() };
-    let (answer, seen) = run("4  transformed (a push becomes a chat message)", chat, stage, upstream).await;
+    let chat = Webhook {
+        route: "/chat",
+        ..push()
+    };
+    let (answer, seen) = run(
+        "4  transformed (a push becomes a chat message)",
+        chat,
+        stage,
+        upstream,
+    )
+    .await;
     good &= expect(&answer, StatusCode::OK, &seen, 1);
     say(&format!("upstream: {}", body(&seen)));
 
@@ -63,7 +90,13 @@ pub(super) async fn play(stage: &Stage, upstream: &Upstream) -> bool {
         secret: secret("SLACK_SIGNING_SECRET"),
         tampered: false,
     };
-    let (answer, seen) = run("5  handshake (Slack asks who we are)", challenge, stage, upstream).await;
+    let (answer, seen) = run(
+        "5  handshake (Slack asks who we are)",
+        challenge,
+        stage,
+        upstream,
+    )
+    .await;
     good &= expect(&answer, StatusCode::OK, &seen, 0);
     say(&format!("answer:   {}", text(&answer)));
 
@@ -100,9 +133,17 @@ async fn run(
             return (None, Vec::new());
         }
     };
-    let Webhook { preset, event, route, .. } = webhook;
+    let Webhook {
+        preset,
+        event,
+        route,
+        ..
+    } = webhook;
     let took = millis(started.elapsed());
-    say(&format!("sender:   {preset} {event} → {route}   {} in {took}", answer.status));
+    say(&format!(
+        "sender:   {preset} {event} → {route}   {} in {took}",
+        answer.status
+    ));
     (Some(answer), upstream.take())
 }
 
@@ -110,18 +151,34 @@ async fn send(webhook: &Webhook, stage: &Stage) -> Result<Answer, String> {
     let preset = preset::find(webhook.preset).ok_or("no such preset")?;
     let body = samples::find(webhook.preset, webhook.event).ok_or("no such sample")?;
     let secret = webhook.secret.as_bytes();
-    let mut signed = sign(preset, webhook.event, body.as_bytes(), secret, Arrival::now())
-        .map_err(|error| error.to_string())?;
+    let mut signed = sign(
+        preset,
+        webhook.event,
+        body.as_bytes(),
+        secret,
+        Arrival::now(),
+    )
+    .map_err(|error| error.to_string())?;
     if webhook.tampered {
         tamper(&mut signed.body);
     }
-    call(&format!("http://{}{}", stage.gate, webhook.route), signed, None).await
+    call(
+        &format!("http://{}{}", stage.gate, webhook.route),
+        signed,
+        None,
+    )
+    .await
 }
 
 fn expect(answer: &Option<Answer>, status: StatusCode, seen: &[Received], count: usize) -> bool {
-    let kept = answer.as_ref().is_some_and(|answer| answer.status == status) && seen.len() == count;
+    let kept = answer
+        .as_ref()
+        .is_some_and(|answer| answer.status == status)
+        && seen.len() == count;
     if !kept {
-        say(&format!("this is not as it should be: {status} and {count} delivered were expected"));
+        say(&format!(
+            "this is not as it should be: {status} and {count} delivered were expected"
+        ));
     }
     kept
 }
@@ -135,7 +192,12 @@ fn brief(seen: &[Received]) -> String {
         return "saw nothing".to_owned();
     };
     let field = |name: &str| {
-        received.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned()
+        received
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("?")
+            .to_owned()
     };
     format!(
         "POST {}   {} bytes   hookgate-id: {}   hookgate-attempt: {}",
