@@ -107,6 +107,7 @@ impl Server {
     /// # Errors
     /// An address that cannot be bound.
     pub fn bind(plan: Plan, foundation: Foundation) -> Result<Self, StartError> {
+        foundation.buffer.resize(plan.buffer);
         let sockets = listener::bind(&plan.listener.addresses, plan.workers)?;
         let admin = plan.admin.clone().map(Admin::bind).transpose()?;
         Ok(Self {

@@ -1,6 +1,7 @@
 //! `hookgate run`: serve until a signal, reload on another.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -16,6 +17,9 @@ use crate::telemetry::{Event, log};
 
 /// Reloads that may wait for the one in progress; more callers are told to come back.
 const RELOADS_WAITING_MAX: usize = 4;
+
+/// A flood's lines that were not written are told soon enough to explain the gap in the log.
+const SUPPRESSED_LINES_REPORTED_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) fn run(options: &Run) -> Exit {
     let written = match (&options.to, options.source.find()) {
@@ -77,6 +81,7 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
         took: started.elapsed(),
     });
     let workshop = Arc::new(workshop);
+    let mut tidying = tokio::time::interval(SUPPRESSED_LINES_REPORTED_EVERY);
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
@@ -85,6 +90,7 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
                     reload(&running, &workshop, &written).await;
                 }
             },
+            _ = tidying.tick() => telemetry.report_suppressed(),
             Some(ReloadRequest { outcome }) = asked.recv() => {
                 // Whoever asked may have gone; the reload has happened all the same.
                 let _ = outcome.send(reload(&running, &workshop, &written).await);
