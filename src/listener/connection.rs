@@ -188,14 +188,17 @@ where
 {
     let mut timer = pin!(tokio::time::sleep(limits.header_time));
     let mut requested = pin!(watch.requested());
+    let mut is_waiting = false;
     std::future::poll_fn(|cx| {
         if connection.as_mut().poll(cx).is_ready() {
             // An error here is the sender's bytes or its hanging up; hyper has answered what it could.
             return Poll::Ready(End::Closed);
         }
-        if requested.as_mut().poll(cx).is_ready() {
+        // Polled once to be woken by it; from then on a look at the flag will do.
+        if (!is_waiting || watch.is_requested()) && requested.as_mut().poll(cx).is_ready() {
             return Poll::Ready(End::Asked);
         }
+        is_waiting = true;
         while timer.as_mut().poll(cx).is_ready() {
             match pace.due(Instant::now(), limits) {
                 Due::In(wait) => timer.as_mut().reset(Instant::now() + wait),
