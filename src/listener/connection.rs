@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::pace::{Due, Pace};
+use super::pace::{Due, Pace, first_look};
 use super::{Certificates, Limits, Peer, Service, Shared};
 use crate::drain::Watch;
 use crate::telemetry::Event;
@@ -186,7 +186,7 @@ async fn watched<C, E>(
 where
     C: Future<Output = Result<(), E>>,
 {
-    let mut timer = pin!(tokio::time::sleep(limits.header_time));
+    let mut timer = pin!(tokio::time::sleep(first_look(limits)));
     let mut requested = pin!(watch.requested());
     std::future::poll_fn(|cx| {
         if connection.as_mut().poll(cx).is_ready() {

@@ -33,6 +33,11 @@ pub(super) enum Due {
     Idle,
 }
 
+/// After this long a connection must be looked at for the first time, whatever it will be doing then.
+pub(super) fn first_look(limits: &Limits) -> Duration {
+    limits.header_time.min(limits.idle_time)
+}
+
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
         Self {
@@ -84,8 +89,8 @@ impl Pace {
         };
         match limit.checked_sub(passed) {
             None | Some(Duration::ZERO) => due,
-            // Whatever the state becomes meanwhile, a head is never waited for longer than twice.
-            Some(left) => Due::In(left.min(limits.header_time)),
+            // Whatever the state becomes meanwhile, its own limit is kept, a head's at twice at most.
+            Some(left) => Due::In(left.min(first_look(limits))),
         }
     }
 
@@ -98,7 +103,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::{Due, Pace};
+    use super::{Due, Pace, first_look};
     use crate::listener::Limits;
     use std::time::Duration;
     use tokio::time::Instant;
@@ -140,6 +145,22 @@ mod tests {
         assert_eq!(
             pace.due(opened + Duration::from_secs(15), &limits()),
             Due::HeadTooSlow
+        );
+    }
+
+    #[test]
+    fn an_idle_time_shorter_than_that_of_a_head_is_kept() {
+        let short = Limits {
+            idle_time: Duration::from_secs(1),
+            ..limits()
+        };
+        let opened = Instant::now();
+        let pace = Pace::new(opened);
+
+        assert_eq!(first_look(&short), Duration::from_secs(1));
+        assert_eq!(
+            pace.due(opened + Duration::from_secs(1), &short),
+            Due::In(Duration::from_secs(1))
         );
     }
 
