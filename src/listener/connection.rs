@@ -133,10 +133,8 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Arc::new(Pace::new(Instant::now()));
-    let io = TokioIo::new(Paced {
-        stream,
-        pace: Arc::clone(&pace),
-    });
+    // Not `Paced`: what comes between two calls may be a ping, and is no head that has begun.
+    let io = TokioIo::new(stream);
     let answered = service_fn({
         let pace = Arc::clone(&pace);
         move |request| {
@@ -193,7 +191,9 @@ where
             // An error here is the sender's bytes or its hanging up; hyper has answered what it could.
             return Poll::Ready(End::Closed);
         }
-        if requested.as_mut().poll(cx).is_ready() {
+        // A call that is on its way is let in and told to come back: a close would leave its sender in
+        // doubt. The time of a head bounds the wait.
+        if requested.as_mut().poll(cx).is_ready() && !pace.is_in_head() {
             return Poll::Ready(End::Asked);
         }
         while timer.as_mut().poll(cx).is_ready() {
