@@ -226,15 +226,6 @@ impl Seat {
             on_failure,
             meters,
         } = step;
-        for stage in plugin.stages() {
-            meters.serves(stage.as_str());
-        }
-        for (name, key) in keys
-            .iter()
-            .flat_map(|(n, keys)| keys.iter().map(move |k| (n, k)))
-        {
-            meters.holds(name, key.label());
-        }
         let signing = signing
             .into_iter()
             .filter(|name| plugin.grants().signing.contains(name))

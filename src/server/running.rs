@@ -95,18 +95,6 @@ impl Running {
                 Ok(Err(_)) | Err(_) => return Err(io::Error::other("a worker panicked")),
             }
         }
-        for Left {
-            id,
-            route,
-            upstream,
-        } in &left
-        {
-            self.telemetry.emit(&Event::LeftBehind {
-                id: *id,
-                route,
-                upstream,
-            });
-        }
         let took = started.elapsed();
         self.telemetry.emit(&Event::Drained {
             left: left.len(),
