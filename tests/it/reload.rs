@@ -116,28 +116,24 @@ async fn a_post_to_the_admin_reloads_and_answers_what_came_of_it() {
 #[tokio::test]
 async fn what_is_bound_or_sized_at_start_is_refused_with_the_setting_that_says_so() {
     let upstream = Upstream::ok().await;
-    let whole = |server: &str, more: &str| {
+    let whole = |server: &str| {
         format!(
-            "[server]\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n{more}{}",
+            "[server]\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}",
             hook(&upstream)
         )
     };
     let listen = "listen = [\"127.0.0.1:0\"]";
 
-    for (server, more, setting) in [
-        ("listen = [\"127.0.0.1:1\"]", "", "`server.listen`"),
+    for (server, setting) in [
+        ("listen = [\"127.0.0.1:1\"]", "`server.listen`"),
         (
             &format!("{listen}\nlimits = {{ idle = \"5s\" }}"),
-            "",
             "`server.limits`",
         ),
-        (&format!("{listen}\nworkers = 7"), "", "`server.workers`"),
-        (listen, "[buffer]\nmax_deliveries = 7\n", "`buffer`"),
+        (&format!("{listen}\nworkers = 7"), "`server.workers`"),
     ] {
-        let mut gate = Gate::start(&whole(listen, "")).await;
-        let report = gate
-            .refuse(&whole(server, more).replace("/hook", "/moved"))
-            .await;
+        let mut gate = Gate::start(&whole(listen)).await;
+        let report = gate.refuse(&whole(server).replace("/hook", "/moved")).await;
 
         let sentence = "takes effect at a start only: restart, or take the change back";
         assert_eq!(report, format!("{setting} {sentence}"));
@@ -146,6 +142,21 @@ async fn what_is_bound_or_sized_at_start_is_refused_with_the_setting_that_says_s
             (200, 404)
         );
     }
+}
+
+#[tokio::test]
+async fn the_buffer_takes_its_new_size_at_once() {
+    let upstream = Upstream::ok().await;
+    let mut gate = Gate::start(&hook(&upstream)).await;
+
+    gate.apply(&format!(
+        "{}[buffer]\nmax_deliveries = 7\n",
+        hook(&upstream)
+    ))
+    .await;
+
+    let state = gate.ask(&Call::get("/api/state")).await.json();
+    assert_eq!(state["buffer"]["deliveries_max"], 7);
 }
 
 #[tokio::test]
