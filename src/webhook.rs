@@ -196,6 +196,36 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// A copy that shares no memory with the socket it was read from.
+    ///
+    /// Values and body are slices of what one read brought, 64 KiB at most: harmless while the sender
+    /// waits, but a webhook that is held for hours must weigh what [`weight`](Self::weight) says.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let copy = |value: &HeaderValue| {
+            let mut copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(value.clone());
+            copy.set_sensitive(value.is_sensitive());
+            copy
+        };
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, value)| (name.clone(), copy(value)));
+        Self {
+            id: self.id,
+            route: Arc::clone(&self.route),
+            method: self.method.clone(),
+            target: self.target.as_str().parse().unwrap_or(self.target.clone()),
+            host: self.host.as_ref().map(copy),
+            scheme: self.scheme,
+            fields: Fields::new(fields.collect()),
+            body: Bytes::copy_from_slice(&self.body),
+            arrival: self.arrival,
+            sender: self.sender,
+            public_url: self.public_url.clone(),
+        }
+    }
+
     /// Bytes that this webhook holds in memory, allocation overhead included, as the buffer counts them.
     #[must_use]
     pub fn weight(&self) -> usize {
