@@ -186,14 +186,20 @@ where
 {
     let mut timer = pin!(tokio::time::sleep(first_look(limits)));
     let mut requested = pin!(watch.requested());
+    let mut is_waiting = false;
     std::future::poll_fn(|cx| {
         if connection.as_mut().poll(cx).is_ready() {
             // An error here is the sender's bytes or its hanging up; hyper has answered what it could.
             return Poll::Ready(End::Closed);
         }
+        // Polled once to be woken by it; from then on a look at the flag will do.
+        if !is_waiting {
+            is_waiting = true;
+            let _ = requested.as_mut().poll(cx);
+        }
         // A call that is on its way is let in and told to come back: a close would leave its sender in
         // doubt. The time of a head bounds the wait.
-        if requested.as_mut().poll(cx).is_ready() && !pace.is_in_head() {
+        if watch.is_requested() && !pace.is_in_head() {
             return Poll::Ready(End::Asked);
         }
         while timer.as_mut().poll(cx).is_ready() {

@@ -29,7 +29,12 @@ impl Running {
         foundation: Foundation,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<(), StartError> {
-        let Foundation { telemetry, buffer, dead, .. } = foundation;
+        let Foundation {
+            telemetry,
+            buffer,
+            dead,
+            ..
+        } = foundation;
         let (plan, letters) = (Arc::clone(&self.plan), Arc::clone(&dead));
         let state = admin::State {
             telemetry,
@@ -43,9 +48,15 @@ impl Running {
         // In the clear, whatever the webhooks' listener speaks: it is on the loopback or behind a token.
         // With places of its own: a house full of senders must not lock its operators out.
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let shared = Shared { tls: Arc::default(), permits, ..shared.clone() };
+        let shared = Shared {
+            tls: Arc::default(),
+            permits,
+            ..shared.clone()
+        };
         let watch = self.admin.watch();
-        self.admin.watch().spawn(listener::serve(socket, shared, AdminService(admin), watch));
+        self.admin
+            .watch()
+            .spawn(listener::serve(socket, shared, AdminService(admin), watch));
         Ok(())
     }
 }
