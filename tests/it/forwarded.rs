@@ -1,6 +1,8 @@
 //! What an upstream receives of a webhook, and a sender of an answer.
 
-use crate::support::{Act, Call, Gate, Upstream, hook};
+use std::sync::Arc;
+
+use crate::support::{Act, Authority, Call, Gate, Upstream, folder, hook, hook_to};
 
 #[tokio::test]
 async fn what_concerns_one_hop_goes_one_hop() {
@@ -230,4 +232,30 @@ async fn a_url_with_a_path_is_used_as_it_is_and_the_query_goes_with_it() {
     let received = upstream.next().await;
     assert_eq!(received.target, "/in/github?a=b");
     assert_eq!(received.field("host"), Some("hooks.example.com"));
+}
+
+#[tokio::test]
+async fn an_upstream_over_tls_is_trusted_by_its_authority_only() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let mut upstream = Upstream::tls(&ours).await;
+    let url = upstream.url().replace("http:", "https:");
+    let folder = folder();
+    std::fs::write(folder.path().join("ours.crt"), ours.pem()).unwrap();
+    std::fs::write(folder.path().join("other.crt"), other.pem()).unwrap();
+    let with = |ca: &str| {
+        hook_to(&url).replace("[routes", &format!("ca = \"{ca}.crt\"\n[routes"))
+            + "retry = { attempts = 1 }\n"
+    };
+    let trusting = Gate::start_in(Arc::clone(&folder), &with("ours"), &[]).await;
+    let mut doubting = Gate::start_in(folder, &with("other"), &[]).await;
+    let call = Call::post("/hook", "secret of the sender");
+
+    assert_eq!(call.send(trusting.address).await.status, 200);
+    assert_eq!(upstream.next().await.text(), "secret of the sender");
+    assert_eq!(call.send(doubting.address).await.status, 502);
+    let line = doubting
+        .wait_for_log(|line| line["msg"] == "attempt failed")
+        .await;
+    assert_eq!(line["outcome"], "tls");
+    assert!(upstream.is_quiet());
 }

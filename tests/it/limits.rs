@@ -93,6 +93,32 @@ async fn a_body_that_trickles_is_408() {
 }
 
 #[tokio::test]
+async fn a_body_that_breaks_off_reaches_nobody() {
+    let mut upstream = Upstream::ok().await;
+    let mut gate = Gate::start(&hook(&upstream)).await;
+
+    let mut declared = Connection::open(gate.address).await;
+    declared
+        .write(
+            Call::post("/hook", "ab")
+                .field("content-length", "3")
+                .bytes(),
+        )
+        .await;
+    drop(declared);
+    gate.wait_for_log(|line| line["reason"] == "the body broke off")
+        .await;
+    let mut chunks = Connection::open(gate.address).await;
+    let call = Call::post("/hook", "2\r\nab\r\n").field("transfer-encoding", "chunked");
+    chunks.write(call.bytes()).await;
+    drop(chunks);
+
+    gate.wait_for_metric("hookgate_unrouted_total{status=\"400\"}", 2.0)
+        .await;
+    assert!(upstream.is_quiet());
+}
+
+#[tokio::test]
 async fn a_head_that_trickles_is_408() {
     let upstream = Upstream::ok().await;
     let gate = Gate::start(&limits("header_time = \"300ms\"", &upstream)).await;

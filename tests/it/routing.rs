@@ -39,7 +39,7 @@ async fn a_refusal_carries_its_id_and_the_log_its_cause() {
 
 #[tokio::test]
 async fn a_method_that_the_route_does_not_take_is_405_and_hears_which_it_takes() {
-    let upstream = Upstream::ok().await;
+    let mut upstream = Upstream::ok().await;
     let toml = hook(&upstream) + "methods = [\"POST\", \"PUT\"]\n";
     let gate = Gate::start(&toml).await;
 
@@ -51,6 +51,7 @@ async fn a_method_that_the_route_does_not_take_is_405_and_hears_which_it_takes()
                 .status,
             200
         );
+        assert_eq!(upstream.next().await.method, method);
     }
     for method in ["GET", "DELETE", "post", "OPTIONS"] {
         let answer = Call::new(method, "/hook", "").send(gate.address).await;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Signs certificates, and is trusted by its clients.
 pub struct Authority {
@@ -51,6 +51,21 @@ impl Authority {
         let (cert, key) = self.issue(names);
         std::fs::write(folder.join(format!("{file}.crt")), cert).unwrap();
         std::fs::write(folder.join(format!("{file}.key")), key).unwrap();
+    }
+
+    /// The server's side of TLS under this name, HTTP/1.1 only.
+    pub fn acceptor(&self, name: &str) -> TlsAcceptor {
+        let (cert, key) = self.issue(&[name]);
+        let cert = CertificateDer::from_pem_slice(cert.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert], key)
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// A TLS connection that asks for `name` and offers these protocols.

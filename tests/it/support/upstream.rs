@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
 
-use super::PATIENCE;
+use super::{Authority, PATIENCE};
 
 /// What the upstream does with one request.
 #[derive(Clone)]
@@ -87,8 +88,23 @@ impl Upstream {
         Self::start_on(listener, act)
     }
 
+    /// Over TLS, as `127.0.0.1`, with a certificate of this authority; answers 200.
+    pub async fn tls(authority: &Authority) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let act = |_: &Received| Act::Answer(200, Vec::new(), "ok".to_owned());
+        Self::listen(listener, Some(authority.acceptor("127.0.0.1")), act)
+    }
+
     fn start_on(
         listener: TcpListener,
+        act: impl Fn(&Received) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(listener, None, act)
+    }
+
+    fn listen(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
         act: impl Fn(&Received) -> Act + Send + Sync + 'static,
     ) -> Self {
         let address = listener.local_addr().unwrap();
@@ -101,8 +117,15 @@ impl Upstream {
                     return;
                 };
                 let (act, numbers, tell) = (Arc::clone(&act), Arc::clone(&numbers), tell.clone());
+                let tls = tls.clone();
                 tokio::spawn(async move {
-                    let _ = serve(stream, connection, &*act, &numbers, &tell).await;
+                    match tls {
+                        None => serve(stream, connection, &*act, &numbers, &tell).await,
+                        Some(tls) => {
+                            let stream = tls.accept(stream).await?;
+                            serve(stream, connection, &*act, &numbers, &tell).await
+                        }
+                    }
                 });
             }
         });
@@ -151,7 +174,7 @@ impl Absent {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     connection: usize,
     act: &(impl Fn(&Received) -> Act + Send + Sync),
     numbers: &AtomicUsize,
