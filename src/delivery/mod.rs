@@ -1,1 +1,235 @@
-//! To the upstream, sooner or later.
+//! To the upstream, sooner or later: attempts, the buffer between them, and the end of both.
+//!
+//! A [`Dispatch`] stands on each worker. [`Dispatch::hand_over`] takes an accepted webhook, makes its
+//! deliveries and answers by the route's [`Contract`] what the sender may be told.
+//!
+//! # Cancel safety
+//!
+//! A sender that hangs up drops the future of [`Dispatch::hand_over`]. Nothing is cancelled by that: an
+//! exchange in progress moves into a task of its own, and what waits for its next attempt goes on
+//! waiting in the worker's schedule. With `buffered` it stays until delivered or given up; with
+//! `upstream` until the sender's deadline, after which the sender's own queue has it again.
+//!
+//! # Order
+//!
+//! Nothing is promised about the order of deliveries; [`Overlay::ordering_key`] is carried and not yet
+//! obeyed.
+
+mod attempt;
+mod background;
+mod buffer;
+mod collect;
+mod dead;
+mod dispatch;
+mod duplicates;
+mod hand;
+mod head;
+mod outcome;
+mod pool;
+mod request;
+mod retry;
+mod schedule;
+mod trace;
+mod upstream;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+pub use background::Left;
+pub use buffer::{Bounds, Buffer, Share};
+pub use dead::{DeadLetter, DeadLetters};
+pub use dispatch::Dispatch;
+pub use duplicates::Duplicates;
+pub use head::HOOKGATE_ID;
+pub use outcome::{Answer, BODY_BYTES_MAX};
+pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
+pub use upstream::{Upstream, UpstreamError, UpstreamSettings, UpstreamUrl};
+
+use crate::telemetry::RouteMeters;
+use crate::webhook::{Change, Overlay, Webhook};
+use buffer::Permit;
+use duplicates::Reservation;
+
+/// What a sender's 2xx means on a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Ack {
+    /// An upstream took it; its answer is passed through.
+    #[default]
+    Upstream,
+    /// An upstream took it, or it is held in the buffer.
+    Buffered,
+    /// It is held in the buffer.
+    Early,
+}
+
+impl Ack {
+    /// The word in the configuration, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Buffered => "buffered",
+            Self::Early => "early",
+        }
+    }
+}
+
+/// What a route promises its senders, and where it delivers to.
+#[derive(Debug)]
+pub struct Contract {
+    /// What a 2xx means.
+    pub ack: Ack,
+    /// How long the sender waits, from the webhook's arrival.
+    pub deadline: Duration,
+    /// How stubborn.
+    pub policy: Policy,
+    /// Where to; at least one.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// This route's part of the buffer.
+    pub share: Arc<Share>,
+    /// This route's meters.
+    pub meters: Arc<RouteMeters>,
+}
+
+/// What the sender may be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acknowledgement {
+    /// An upstream's own words: a 2xx, or a final refusal that tells the sender why not.
+    Answered(Answer),
+    /// Held in the buffer: 202.
+    Held,
+    /// Its dedupe key was accepted before: 200.
+    Duplicate,
+    /// No room in the buffer: 503.
+    Full {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The process is ending, and the upstream did not take it at once: 503.
+    Draining {
+        /// When to come back, to whoever stands here then.
+        retry_after: Duration,
+    },
+    /// Not delivered in time and withdrawn: the sender still has it.
+    Unavailable {
+        /// Why, and with it the status.
+        cause: Cause,
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+/// Why an upstream did not take a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No connection, or no trust in who answered it: 502.
+    Unreachable,
+    /// No complete answer in time: 504.
+    Timeout,
+    /// Answered this instead of a 2xx, a 3xx included: 502.
+    Failing(StatusCode),
+    /// Answered 429 or 503, or the same webhook is in another task's hands: 503.
+    Busy,
+    /// Broke off, answered nonsense, or more than is accepted: 502.
+    Broken,
+}
+
+impl Cause {
+    /// The word in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Failing(_) => "failing",
+            Self::Busy => "busy",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// Whether a sender was told that we have a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    /// It was not: the delivery may be withdrawn.
+    Open,
+    /// It was, or hung up where it would have been: delivered or a dead letter, nothing else.
+    Held,
+}
+
+/// One thing to hand to one upstream, with its place in the buffer.
+#[derive(Debug)]
+struct Delivery {
+    webhook: Arc<Webhook>,
+    overlay: Overlay,
+    upstream: Arc<Upstream>,
+    contract: Arc<Contract>,
+    /// The number of the attempt in progress, or of the last one.
+    attempts: u32,
+    promise: Promise,
+    reservation: Option<Reservation>,
+    /// Given back when the delivery ends, whichever way.
+    _permit: Permit,
+}
+
+impl Delivery {
+    /// When the sender stops waiting.
+    fn deadline(&self) -> Instant {
+        self.webhook.arrival.instant + self.contract.deadline
+    }
+
+    /// Remembers its dedupe key: it is delivered, or its sender was told that we have it.
+    fn accept(&mut self) {
+        if let Some(reservation) = self.reservation.take() {
+            reservation.keep();
+        }
+    }
+
+    /// After a failed attempt that is not final.
+    fn after_failure(&self, retry_after: Option<Duration>) -> Next {
+        let attempt = std::num::NonZeroU32::new(self.attempts).unwrap_or(std::num::NonZeroU32::MIN);
+        let since_arrival = self.webhook.arrival.instant.elapsed();
+        self.contract
+            .policy
+            .after_failure(attempt, since_arrival, retry_after, fastrand::f64())
+    }
+}
+
+/// Bytes that an overlay holds beside its webhook, allocation overhead included.
+fn overlay_weight(overlay: &Overlay) -> usize {
+    /// The delivery itself, its box and its place in the schedule.
+    const FIXED: usize = 512;
+    const PER_CHANGE: usize = 80;
+    let changes: usize = overlay
+        .changes
+        .iter()
+        .map(|change| {
+            let (Change::Set(name, _) | Change::Add(name, _) | Change::Remove(name)) = change;
+            let value = match change {
+                Change::Set(_, value) | Change::Add(_, value) => value.len(),
+                Change::Remove(_) => 0,
+            };
+            name.as_str().len() + value + PER_CHANGE
+        })
+        .sum();
+    let keys = [&overlay.upstream, &overlay.ordering_key];
+    FIXED
+        + changes
+        + overlay.body.as_ref().map_or(0, bytes::Bytes::len)
+        + overlay
+            .target
+            .as_ref()
+            .map_or(0, |target| target.as_str().len())
+        + keys
+            .iter()
+            .filter_map(|key| key.as_ref().map(|key| key.len()))
+            .sum::<usize>()
+        + overlay.dedupe.as_ref().map_or(0, |dedupe| dedupe.key.len())
+}
+
+#[cfg(test)]
+mod tests;

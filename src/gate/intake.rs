@@ -9,9 +9,9 @@ use http::header::CONTENT_LENGTH;
 use http_body::Body;
 use http_body_util::BodyExt;
 
-/// Bodies that are being read, all connections together. A share of the buffer's default: without
-/// it, the connections times the largest body is what a stranger could make us hold.
-pub const BYTES_MAX: usize = 256 << 20;
+/// Bodies that are being read, all connections together. Without it, the connections times the largest
+/// body is what strangers could make us hold.
+const BYTES_MAX: usize = 256 << 20;
 
 /// First allocation for a body that does not say how long it is.
 const FIRST_BYTES: usize = 8 << 10;
@@ -30,19 +30,12 @@ pub(super) enum Unread {
 }
 
 /// What is being read at the moment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Intake {
     bytes: AtomicUsize,
-    bytes_max: usize,
 }
 
 impl Intake {
-    /// At most this many bytes at a time.
-    #[must_use]
-    pub fn new(bytes_max: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), bytes_max }
-    }
-
     /// The whole body. A declared length is refused before a byte is read; `Expect: 100-continue` is
     /// answered by the first read, so not before the route was found.
     pub(super) async fn read<B>(
@@ -131,7 +124,7 @@ impl Held<'_> {
     fn add(&mut self, bytes: usize) -> Result<(), Unread> {
         let before = self.intake.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        if before + bytes > self.intake.bytes_max { Err(Unread::Full) } else { Ok(()) }
+        if before + bytes > BYTES_MAX { Err(Unread::Full) } else { Ok(()) }
     }
 }
 

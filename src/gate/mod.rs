@@ -208,7 +208,7 @@ impl Gate {
             Acknowledgement::Full { retry_after } => Reply::Full { retry_after },
             Acknowledgement::Draining { .. } => Reply::Draining,
             Acknowledgement::Unavailable { cause, retry_after } => {
-                let reason = cause.to_string();
+                let reason = cause.as_str().to_owned();
                 return (Reply::Unavailable { cause, retry_after }, None, Some(reason));
             }
         };

@@ -83,7 +83,7 @@ impl Reply {
             Self::Unavailable { cause, .. } => match cause {
                 Cause::Timeout => StatusCode::GATEWAY_TIMEOUT,
                 Cause::Busy => StatusCode::SERVICE_UNAVAILABLE,
-                Cause::Unreachable | Cause::Failing => StatusCode::BAD_GATEWAY,
+                Cause::Unreachable | Cause::Failing(_) | Cause::Broken => StatusCode::BAD_GATEWAY,
             },
         }
     }

@@ -5,11 +5,43 @@
 //! transform. [`Chain::judge`] is the only maker of [`Accepted`], and nothing reaches an upstream
 //! without one.
 
+mod answer;
+mod budget;
+mod bundled;
+mod cache;
+mod catalog;
+mod chain;
+mod compiled;
+mod contract;
+mod crypto;
+mod engine;
+mod failure;
+mod field;
+mod host;
+mod instance;
+mod json;
+mod key;
+mod load;
+mod memory;
+mod ticker;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::bundled::bundled;
+pub use self::cache::CacheError;
+pub use self::catalog::{COMPONENT_BYTES_MAX, Catalog, ConfigProblem, Grants, Plugin, Source};
+pub use self::chain::{Chain, Step};
+pub use self::compiled::Origin as Compiled;
+pub use self::engine::{Engine, EngineError, MEMORY_BYTES_MAX, Settings};
+pub use self::key::Key;
+pub use self::load::{LoadError, Reason, Text};
 use crate::webhook::{Overlay, Webhook};
+
+/// Names and the active keys that each stands for, newest first.
+pub type Keyring = BTreeMap<Box<str>, Vec<Arc<Key>>>;
 
 /// The three questions a plugin may answer, in the order in which they are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,4 +227,13 @@ pub struct Limits {
     pub time: Duration,
     /// Bytes over all memories of the instance; 64 KiB to 256 MiB, default 16 MiB.
     pub memory: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_millis(10),
+            memory: 16 << 20,
+        }
+    }
 }

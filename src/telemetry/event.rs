@@ -1,13 +1,24 @@
-//! All that is ever logged or counted.
+//! All that is ever logged or counted: what can happen, and in [`Telemetry::emit`] the line and the
+//! metric of each.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::metrics::{PluginMeters, RouteMeters, UpstreamMeters};
+use tracing::{Level, debug, error, info, trace, warn};
+
+use super::flood::Kind;
+use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
+use super::metrics::Telemetry;
 use crate::webhook::{Webhook, WebhookId};
 
 /// Something happened. Emitting it is all a room does about telemetry.
 #[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "a field is its name: one word per thing, and the variant says what it is about"
+)]
 pub enum Event<'a> {
     /// A listener is bound (at start): `listener` is `webhooks` or `admin`.
     Listening {
@@ -80,7 +91,7 @@ pub enum Event<'a> {
     GuestSaid {
         id: WebhookId,
         plugin: &'a PluginMeters,
-        level: tracing::Level,
+        level: Level,
         message: &'a str,
         fields: &'a [(String, String)],
     },
@@ -115,6 +126,10 @@ pub enum Event<'a> {
         deliveries: usize,
         bytes: usize,
     },
+    /// How many dead letters are kept (gauge only).
+    DeadLetters {
+        kept: usize,
+    },
     /// A reload was applied or refused.
     Reloaded {
         took: Duration,
@@ -145,4 +160,291 @@ pub enum Event<'a> {
         left: usize,
         took: Duration,
     },
+}
+
+/// Writes a line that could be asked for at any rate, unless there were too many of its kind. Nothing is
+/// evaluated, and the clock is not read, when the level is off.
+macro_rules! noisy {
+    ($telemetry:ident, $kind:expr, $target:literal, $level:expr, $($line:tt)*) => {
+        if tracing::enabled!(target: $target, $level) && $telemetry.admits($kind) {
+            tracing::event!(target: $target, $level, $($line)*);
+        }
+    };
+}
+
+impl Telemetry {
+    /// Counts and logs. Costs a few atomic adds where the level is off.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one table: the line and the metric of each event"
+    )]
+    pub fn emit(&self, event: &Event<'_>) {
+        let meters = &*self.meters;
+        match *event {
+            Event::Listening {
+                listener,
+                address,
+                tls,
+            } => {
+                info!(target: "hookgate", listener, %address, tls, "listening");
+            }
+            Event::Ready {
+                routes,
+                plugins,
+                took,
+            } => {
+                self.plan_in_force();
+                info!(target: "hookgate", routes, plugins, took_ms = ms(took), "ready");
+            }
+            Event::HandshakeFailed { peer, reason } => {
+                meters.handshakes_failed.fetch_add(1, Relaxed);
+                noisy!(self, Kind::Handshake, "hookgate::listener", Level::INFO,
+                    sender = %peer, reason, "handshake failed");
+            }
+            Event::AcceptFailed { reason } => {
+                meters.accepts_failed.fetch_add(1, Relaxed);
+                noisy!(
+                    self,
+                    Kind::Accept,
+                    "hookgate::listener",
+                    Level::ERROR,
+                    reason,
+                    "cannot accept connections"
+                );
+            }
+            Event::ConnectionOpened => {
+                meters.connections.fetch_add(1, Relaxed);
+            }
+            Event::ConnectionClosed => {
+                meters.connections.fetch_sub(1, Relaxed);
+            }
+            Event::Unrouted {
+                id,
+                sender,
+                status,
+                reason,
+            } => {
+                meters.unrouted.count(&status.to_string());
+                noisy!(self, Kind::Unrouted, "hookgate::access", Level::INFO,
+                    %id, %sender, status, reason, "call unrouted");
+            }
+            Event::Answered {
+                webhook,
+                route,
+                status,
+                outcome,
+                plugin,
+                reason,
+                took,
+            } => {
+                route.answered(outcome, status, took);
+                self.log_answer(webhook, status, outcome, plugin, reason, took);
+            }
+            Event::Judged {
+                plugin,
+                stage,
+                verdict,
+                took,
+            } => {
+                plugin.judged(stage, verdict, took);
+                trace!(target: "hookgate::plugin", plugin = &*plugin.name, route = &*plugin.route,
+                    stage, verdict, took_ms = ms(took), "plugin judged");
+            }
+            Event::KeyMatched {
+                id,
+                plugin,
+                key,
+                label,
+            } => {
+                plugin.keys.count(key, label);
+                debug!(target: "hookgate::plugin", %id, plugin = &*plugin.name,
+                    route = &*plugin.route, key, label, "key matched");
+            }
+            Event::PluginFailed {
+                id,
+                plugin,
+                stage,
+                kind,
+                detail,
+                policy,
+            } => {
+                plugin.failures.count(kind);
+                noisy!(self, Kind::PluginFailure, "hookgate::plugin", Level::ERROR,
+                    %id, plugin = &*plugin.name, route = &*plugin.route, stage, kind, detail, policy,
+                    "plugin failed");
+            }
+            Event::GuestSaid {
+                id,
+                plugin,
+                level,
+                message,
+                fields,
+            } => {
+                self.log_guest(id, plugin, level, message, fields);
+            }
+            Event::Attempted {
+                id,
+                route,
+                upstream,
+                attempt,
+                outcome,
+                status,
+                reason,
+                took,
+            } => {
+                upstream.attempted(outcome, status, took);
+                if outcome == "delivered" {
+                    debug!(target: "hookgate::delivery", %id, route, upstream = &*upstream.name,
+                        attempt, status, took_ms = ms(took), "attempt delivered");
+                } else {
+                    noisy!(self, Kind::Attempt, "hookgate::delivery", Level::WARN,
+                        %id, route, upstream = &*upstream.name, attempt, outcome, status, reason,
+                        took_ms = ms(took), "attempt failed");
+                }
+            }
+            Event::Waiting {
+                id,
+                upstream,
+                attempt,
+                next_in,
+            } => {
+                debug!(target: "hookgate::delivery", %id, upstream = &*upstream.name, attempt,
+                    next_in_ms = ms(next_in), "delivery waits");
+            }
+            Event::GaveUp {
+                id,
+                route,
+                upstream,
+                attempts,
+                reason,
+            } => {
+                route.gave_up();
+                error!(target: "hookgate::delivery", %id, route = &*route.name,
+                    upstream = &*upstream.name, attempts, reason, "delivery given up");
+            }
+            Event::Buffered { deliveries, bytes } => {
+                meters.deliveries_waiting.store(deliveries as u64, Relaxed);
+                meters.buffer_bytes.store(bytes as u64, Relaxed);
+            }
+            Event::DeadLetters { kept } => meters.dead_letters.store(kept as u64, Relaxed),
+            Event::Reloaded { took, summary } => {
+                meters.reloads.count("applied");
+                self.plan_in_force();
+                info!(target: "hookgate", summary, took_ms = ms(took), "configuration reloaded");
+            }
+            Event::ReloadRefused { problems, report } => {
+                meters.reloads.count("refused");
+                error!(target: "hookgate", problems, report,
+                    "reload refused, the configuration in force stays");
+            }
+            Event::Warning { message } => warn!(target: "hookgate", "{message}"),
+            Event::Draining {
+                connections,
+                deliveries,
+                grace,
+            } => {
+                info!(target: "hookgate", connections, deliveries, grace_ms = ms(grace), "draining");
+            }
+            Event::LeftBehind {
+                id,
+                route,
+                upstream,
+            } => {
+                meters.lost.fetch_add(1, Relaxed);
+                error!(target: "hookgate::delivery", %id, route, upstream,
+                    "acknowledged delivery lost");
+            }
+            Event::Drained { left: 0, took } => {
+                info!(target: "hookgate", left = 0, took_ms = ms(took), "drained");
+            }
+            Event::Drained { left, took } => {
+                error!(target: "hookgate", left, took_ms = ms(took), "drained, deliveries were lost");
+            }
+        }
+    }
+
+    /// A success is only for who asks; a refusal is the sender's business, the rest is ours.
+    fn log_answer(
+        &self,
+        webhook: &Webhook,
+        status: u16,
+        outcome: &'static str,
+        plugin: Option<&str>,
+        reason: Option<&str>,
+        took: Duration,
+    ) {
+        // The target is left out: paths and queries of webhooks carry tokens.
+        macro_rules! line {
+            ($level:expr, $write:ident) => {
+                $write!($level, id = %webhook.id, route = &*webhook.route, status, outcome, plugin,
+                    reason, method = webhook.method.as_str(), sender = %webhook.sender,
+                    body_bytes = webhook.body.len(), took_ms = ms(took), "webhook {outcome}")
+            };
+        }
+        macro_rules! always {
+            ($level:expr, $($line:tt)*) => {
+                tracing::event!(target: "hookgate::access", $level, $($line)*)
+            };
+        }
+        macro_rules! limited {
+            ($level:expr, $($line:tt)*) => {
+                noisy!(self, Kind::Refused, "hookgate::access", $level, $($line)*)
+            };
+        }
+        match outcome {
+            "delivered" | "held" | "dropped" | "responded" | "duplicate" => {
+                line!(Level::DEBUG, always);
+            }
+            "rejected" | "refused" => line!(Level::INFO, limited),
+            _ => line!(Level::WARN, limited),
+        }
+    }
+
+    /// A guest's words are a field and never the sentence, so that they cannot pass for ours.
+    fn log_guest(
+        &self,
+        id: WebhookId,
+        plugin: &PluginMeters,
+        level: Level,
+        message: &str,
+        fields: &[(String, String)],
+    ) {
+        macro_rules! line {
+            ($level:expr) => {
+                noisy!(self, Kind::Guest, "hookgate::guest", $level,
+                    %id, plugin = &*plugin.name, route = &*plugin.route, said = message,
+                    with = (!fields.is_empty()).then(|| tracing::field::display(Pairs(fields))),
+                    "plugin said")
+            };
+        }
+        match level {
+            Level::ERROR => line!(Level::ERROR),
+            Level::WARN => line!(Level::WARN),
+            Level::INFO => line!(Level::INFO),
+            Level::DEBUG => line!(Level::DEBUG),
+            Level::TRACE => line!(Level::TRACE),
+        }
+    }
+}
+
+/// What a guest said besides the sentence: `key=value key=value`.
+struct Pairs<'a>(&'a [(String, String)]);
+
+impl fmt::Display for Pairs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .enumerate()
+            .try_for_each(|(place, (key, value))| {
+                let space = if place == 0 { "" } else { " " };
+                write!(f, "{space}{key}={value:?}")
+            })
+    }
+}
+
+/// Milliseconds to the microsecond: more digits are noise.
+fn ms(time: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "exact below 285 years")]
+    let micros = time.as_micros() as f64;
+    micros / 1_000.0
 }

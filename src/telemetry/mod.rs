@@ -1,7 +1,24 @@
 //! What operators see: one [`Event`] is one log line and one metric, written in one place.
+//!
+//! [`Telemetry`] is passed as an argument; there is no global registry, so that two of them in one
+//! process (tests) never mix. The meters of a route, an upstream or a plugin are resolved once at load;
+//! from there on counting is an atomic add. Log lines go through `tracing`, set up once by [`log`].
 
+mod escape;
 mod event;
+mod exposition;
+mod flood;
+pub mod log;
+mod meters;
 mod metrics;
+mod page;
+mod process;
+mod tally;
 
 pub use event::Event;
-pub use metrics::{PluginMeters, RouteMeters, Telemetry, UpstreamMeters};
+pub use exposition::Exposition;
+pub use meters::{PluginMeters, RouteMeters, UpstreamMeters};
+pub use metrics::Telemetry;
+
+#[cfg(test)]
+mod tests;

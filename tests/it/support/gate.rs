@@ -60,7 +60,14 @@ impl Gate {
             }
         });
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut gate = Self { child, folder, log, grown, address: nowhere, admin: nowhere };
+        let mut gate = Self {
+            child,
+            folder,
+            log,
+            grown,
+            address: nowhere,
+            admin: nowhere,
+        };
         gate.wait_for_log(|line| line["msg"] == "ready").await;
         gate.address = gate.listening("webhooks").await;
         gate.admin = gate.listening("admin").await;
@@ -118,7 +125,8 @@ impl Gate {
     pub async fn metric(&self, series: &str) -> f64 {
         let page = self.metrics().await;
         let line = page.lines().find(|line| {
-            line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' '))
+            line.strip_prefix(series)
+                .is_some_and(|rest| rest.starts_with(' '))
         });
         let line = line.unwrap_or_else(|| panic!("no `{series}` in:\n{page}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
@@ -133,7 +141,10 @@ impl Gate {
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();
-        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -153,7 +164,15 @@ fn cache() -> std::path::PathBuf {
 }
 
 fn complete(toml: &str) -> String {
-    let server = if toml.contains("[server]") { "" } else { "[server]\nlisten = [\"127.0.0.1:0\"]\n" };
-    let admin = if toml.contains("[admin]") { "" } else { "[admin]\nlisten = \"127.0.0.1:0\"\n" };
+    let server = if toml.contains("[server]") {
+        ""
+    } else {
+        "[server]\nlisten = [\"127.0.0.1:0\"]\n"
+    };
+    let admin = if toml.contains("[admin]") {
+        ""
+    } else {
+        "[admin]\nlisten = \"127.0.0.1:0\"\n"
+    };
     format!("{server}{admin}{toml}")
 }

@@ -36,7 +36,12 @@ impl Call {
     }
 
     pub fn new(method: &str, target: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { method: method.into(), target: target.into(), fields: Vec::new(), body: body.into() }
+        Self {
+            method: method.into(),
+            target: target.into(),
+            fields: Vec::new(),
+            body: body.into(),
+        }
     }
 
     pub fn field(mut self, name: &str, value: &str) -> Self {
@@ -46,7 +51,11 @@ impl Call {
 
     /// The bytes on the wire; `Host` and `Content-Length` are added unless given.
     pub fn bytes(&self) -> Vec<u8> {
-        let has = |name: &str| self.fields.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        let has = |name: &str| {
+            self.fields
+                .iter()
+                .any(|(n, _)| n.eq_ignore_ascii_case(name))
+        };
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if !has("host") {
             head += "host: hooks.example.com\r\n";
@@ -86,19 +95,36 @@ impl Answer {
                 break at;
             }
             let read = stream.read_buf(&mut bytes).await.unwrap();
-            assert!(read > 0, "closed in a head: {:?}", String::from_utf8_lossy(&bytes));
+            assert!(
+                read > 0,
+                "closed in a head: {:?}",
+                String::from_utf8_lossy(&bytes)
+            );
         };
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
         let fields: Vec<(String, String)> = lines
             .map(|line| {
                 let (name, value) = line.split_once(':').unwrap();
                 (name.to_ascii_lowercase(), value.trim().to_owned())
             })
             .collect();
-        let mut answer = Self { status, fields, body: bytes[head_end + 4..].to_vec() };
-        let length: usize = answer.field("content-length").map_or(0, |value| value.parse().unwrap());
+        let mut answer = Self {
+            status,
+            fields,
+            body: bytes[head_end + 4..].to_vec(),
+        };
+        let length: usize = answer
+            .field("content-length")
+            .map_or(0, |value| value.parse().unwrap());
         while answer.body.len() < length {
             let read = stream.read_buf(&mut answer.body).await.unwrap();
             assert!(read > 0, "closed in a body");
@@ -107,7 +133,10 @@ impl Answer {
     }
 
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -123,7 +152,11 @@ impl Answer {
 pub fn github(target: &str, event: &str, secret: &str, body: &str) -> Call {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let mac = hmac::sign(&key, body.as_bytes());
-    let hex: String = mac.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = mac
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Call::post(target, body)
         .field("content-type", "application/json")
         .field("x-github-event", event)

@@ -46,7 +46,10 @@ pub struct Received {
 
 impl Received {
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -68,10 +71,7 @@ impl Upstream {
 
     /// Answers each request with the next status, the last one for ever.
     pub async fn answers(statuses: &'static [u16]) -> Self {
-        Self::start(|request| {
-            Act::status(statuses[request.number.min(statuses.len() - 1)])
-        })
-        .await
+        Self::start(|request| Act::status(statuses[request.number.min(statuses.len() - 1)])).await
     }
 
     /// Does with each request what `act` says.
@@ -91,7 +91,9 @@ impl Upstream {
         let numbers = Arc::new(AtomicUsize::new(0));
         tokio::spawn(async move {
             for connection in 0.. {
-                let Ok((stream, _)) = listener.accept().await else { return };
+                let Ok((stream, _)) = listener.accept().await else {
+                    return;
+                };
                 let (act, numbers, tell) = (Arc::clone(&act), Arc::clone(&numbers), tell.clone());
                 tokio::spawn(async move {
                     let _ = serve(stream, connection, &*act, &numbers, &tell).await;
@@ -152,7 +154,9 @@ async fn serve(
                 .collect(),
             body: Vec::new(),
         };
-        let length: usize = request.field("content-length").map_or(0, |l| l.parse().unwrap());
+        let length: usize = request
+            .field("content-length")
+            .map_or(0, |l| l.parse().unwrap());
         while bytes.len() < head_end + 4 + length {
             if stream.read_buf(&mut bytes).await? == 0 {
                 return Ok(());
@@ -165,11 +169,14 @@ async fn serve(
         tell.send(request).await.ok();
         match doing {
             Act::Answer(status, fields, body) => {
-                let mut answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
+                let mut answer =
+                    format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in fields {
                     answer += &format!("{name}: {value}\r\n");
                 }
-                stream.write_all((answer + "\r\n" + &body).as_bytes()).await?;
+                stream
+                    .write_all((answer + "\r\n" + &body).as_bytes())
+                    .await?;
             }
             Act::Close => return Ok(()),
             Act::Hang => std::future::pending::<()>().await,

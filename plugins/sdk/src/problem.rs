@@ -1,0 +1,141 @@
+//! What `lifecycle.check` returns: places in the configuration and what is wrong there.
+
+use crate::json::{self, Json};
+
+/// Problems found so far.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<(String, String)>);
+
+impl Problems {
+    /// Reads `config` and lets `check` look at it; the table itself must be one.
+    #[must_use]
+    pub fn of(config: &str, check: impl FnOnce(&Json<'_>, &mut Self)) -> Vec<(String, String)> {
+        let mut problems = Self::default();
+        match Json::read(config) {
+            Ok(table @ Json::Table(_)) => check(&table, &mut problems),
+            Ok(_) => problems.add("", "must be a table"),
+            Err(malformed) => problems.add("", malformed.to_string()),
+        }
+        problems.0
+    }
+
+    /// Adds a problem at an RFC 6901 pointer.
+    pub fn add(&mut self, pointer: impl Into<String>, sentence: impl Into<String>) {
+        self.0.push((pointer.into(), sentence.into()));
+    }
+
+    /// Reports each member of the table at `at` that is not one of `known`.
+    pub fn unknown_fields(&mut self, at: &str, table: &Json<'_>, known: &[&str]) {
+        for (name, _) in table.members() {
+            if !known.contains(&name.as_ref()) {
+                self.add(
+                    json::pointer(at, name),
+                    format!("unknown field `{name}`; known are {}", list(known)),
+                );
+            }
+        }
+    }
+
+    /// The text of a required, non-empty string member; reports what is wrong otherwise.
+    pub fn required_text<'a>(
+        &mut self,
+        at: &str,
+        table: &'a Json<'_>,
+        name: &str,
+    ) -> Option<&'a str> {
+        if table.get(name).is_none() {
+            self.add(at, format!("`{name}` is missing"));
+            return None;
+        }
+        self.text(at, table, name)
+    }
+
+    /// The text of an optional string member, which must not be empty when it is there.
+    pub fn text<'a>(&mut self, at: &str, table: &'a Json<'_>, name: &str) -> Option<&'a str> {
+        match table.get(name)? {
+            Json::Text(text) if !text.is_empty() => Some(text),
+            Json::Text(_) => {
+                self.add(json::pointer(at, name), format!("`{name}` is empty"));
+                None
+            }
+            _ => {
+                self.add(
+                    json::pointer(at, name),
+                    format!("`{name}` must be a string"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Reports `found` at member `name` unless it is one of `known`.
+    pub fn one_of(&mut self, at: &str, name: &str, found: &str, known: &[&str]) {
+        if !known.contains(&found) {
+            self.add(
+                json::pointer(at, name),
+                format!("unknown {name} `{found}`; known are {}", list(known)),
+            );
+        }
+    }
+
+    /// Reports a header name that is not a token of RFC 9110, section 5.6.2.
+    pub fn header_name(&mut self, pointer: &str, name: &str) {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(token) {
+            self.add(pointer, format!("`{name}` is not the name of a header"));
+        }
+    }
+
+    /// Reports a pointer that RFC 6901 does not allow.
+    pub fn json_pointer(&mut self, at: &str, found: &str) {
+        if !json::is_pointer(found) {
+            self.add(
+                at,
+                format!("`{found}` is not a JSON pointer; it begins with `/`, as in `/a/0`"),
+            );
+        }
+    }
+}
+
+/// `` `a`, `b`, `c` ``
+#[must_use]
+pub fn list(names: &[&str]) -> String {
+    let mut out = String::new();
+    for name in names {
+        if !out.is_empty() {
+            out.push_str(", ");
+        }
+        out.push('`');
+        out.push_str(name);
+        out.push('`');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Problems;
+
+    #[test]
+    fn each_unknown_field_is_reported_at_its_place() {
+        let found = Problems::of(r#"{"a":1,"b/c":2}"#, |table, problems| {
+            problems.unknown_fields("", table, &["a"]);
+        });
+        assert_eq!(
+            found,
+            [(
+                "/b~1c".to_owned(),
+                "unknown field `b/c`; known are `a`".to_owned()
+            )]
+        );
+    }
+
+    #[test]
+    fn a_configuration_that_is_no_table_is_one_problem() {
+        assert_eq!(
+            Problems::of("[]", |_, _| ()),
+            [(String::new(), "must be a table".to_owned())]
+        );
+        assert_eq!(Problems::of("{", |_, _| ()).len(), 1);
+    }
+}

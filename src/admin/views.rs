@@ -1,0 +1,112 @@
+//! What admin shows, as plain values: names, counts and times; never a body, never a secret.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The plan in force and how full the buffer is.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StateView {
+    /// In the order of the file.
+    pub routes: Vec<RouteView>,
+    /// By name.
+    pub upstreams: Vec<UpstreamView>,
+    /// How full it is.
+    pub buffer: BufferView,
+    /// How many dead letters are kept.
+    pub dead_letters: usize,
+}
+
+/// One route.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RouteView {
+    /// In the configuration.
+    pub name: String,
+    /// Where it is not for every host.
+    pub host: Option<String>,
+    /// The pattern.
+    pub path: String,
+    /// What its 2xx means: `upstream`, `buffered` or `early`.
+    pub ack: &'static str,
+    /// By name.
+    pub upstreams: Vec<String>,
+    /// By name, in the order in which they run.
+    pub plugins: Vec<String>,
+}
+
+/// One upstream.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UpstreamView {
+    /// In the configuration.
+    pub name: String,
+    /// Without what a URL may hide (user name and password).
+    pub url: String,
+}
+
+/// The buffer's fill.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct BufferView {
+    /// That wait.
+    pub deliveries: usize,
+    /// Past it, webhooks are answered 503.
+    pub deliveries_max: usize,
+    /// That they hold.
+    pub bytes: usize,
+    /// Past it, webhooks are answered 503.
+    pub bytes_max: usize,
+}
+
+/// A delivery that was given up.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeadLetterView {
+    /// The webhook's.
+    pub id: String,
+    /// By name.
+    pub route: String,
+    /// By name.
+    pub upstream: String,
+    /// That were made.
+    pub attempts: u32,
+    /// Why the last one failed, or why there was no other.
+    pub reason: String,
+    /// When the webhook arrived.
+    pub arrived_at: Timestamp,
+    /// When it was given up.
+    pub given_up_at: Timestamp,
+}
+
+/// `/live`.
+#[derive(Serialize)]
+pub(super) struct Live {
+    pub(super) live: bool,
+}
+
+/// `/ready`.
+#[derive(Serialize)]
+pub(super) struct Ready {
+    pub(super) ready: bool,
+    pub(super) reasons: Vec<&'static str>,
+}
+
+/// `/api/state`, and what the page is made of.
+#[derive(Serialize)]
+pub(super) struct Overview {
+    pub(super) version: &'static str,
+    pub(super) phase: &'static str,
+    pub(super) uptime_s: u64,
+    #[serde(flatten)]
+    pub(super) state: StateView,
+}
+
+/// `/api/dead-letters`.
+#[derive(Serialize)]
+pub(super) struct DeadLetters {
+    pub(super) dead_letters: Vec<DeadLetterView>,
+}
+
+/// `/api/reload`.
+#[derive(Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub(super) enum Reload {
+    Applied { summary: String },
+    Refused { problems: usize, report: String },
+}

@@ -1,0 +1,107 @@
+//! From the command line to a plan: which file, and what it is compiled with.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::Source;
+use crate::config::{self, Plan, Provisions, Report};
+use crate::delivery::{Bounds, Buffer};
+use crate::plugin::{Catalog, Engine, EngineError, Settings};
+use crate::telemetry::Telemetry;
+
+/// Where a configuration is looked for, in this order.
+const PLACES: &[&str] = &["config.toml", "/etc/hookgate/config.toml"];
+
+/// What plans of this process are compiled with.
+#[derive(Debug)]
+pub(super) struct Workshop {
+    pub(super) telemetry: Telemetry,
+    pub(super) buffer: Buffer,
+    catalog: Catalog,
+    workers: NonZeroUsize,
+}
+
+/// A configuration: a file, or a text of our own.
+#[derive(Clone, Debug)]
+pub(super) enum Written {
+    File(PathBuf),
+    Text {
+        name: &'static str,
+        toml: String,
+        /// Looked at before the process's own environment.
+        environment: &'static [(&'static str, &'static str)],
+    },
+}
+
+impl Workshop {
+    /// # Errors
+    /// A machine that cannot run plugins.
+    pub(super) fn new() -> Result<Self, EngineError> {
+        let settings = Settings { cache: cache(), ..Settings::default() };
+        Ok(Self {
+            telemetry: Telemetry::new(),
+            buffer: Buffer::new(Bounds::default()),
+            catalog: Catalog::new(Engine::new(&settings)?),
+            workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        })
+    }
+
+    /// Compiles a configuration; `previous` is the plan in force, whose parts are kept where they did
+    /// not change. Blocking.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn load(&self, written: &Written, previous: Option<&Plan>) -> Result<Plan, Report> {
+        let own = match written {
+            Written::File(_) => &[],
+            Written::Text { environment, .. } => *environment,
+        };
+        let environment = |name: &str| match own.iter().find(|(key, _)| *key == name) {
+            Some((_, value)) => Some((*value).to_owned()),
+            None => std::env::var(name).ok(),
+        };
+        let provisions = Provisions {
+            catalog: &self.catalog,
+            telemetry: &self.telemetry,
+            buffer: &self.buffer,
+            workers: self.workers,
+            environment: &environment,
+            previous,
+        };
+        match written {
+            Written::File(path) => config::load(path, &provisions),
+            Written::Text { name, toml, .. } => {
+                config::load_text(name, toml, Path::new(""), &provisions)
+            }
+        }
+    }
+
+    /// Forgets compiled plugins that no plan uses any more.
+    pub(super) fn tidy(&self) {
+        self.catalog.retain_used();
+    }
+}
+
+impl Source {
+    /// The file to read; none when there is none anywhere.
+    pub(super) fn find(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| {
+            PLACES.iter().map(PathBuf::from).find(|path| path.exists())
+        })
+    }
+}
+
+/// What is said when there is no configuration anywhere.
+pub(super) const NO_FILE: &str = "error: there is no configuration\n\n  \
+    looked for ./config.toml and /etc/hookgate/config.toml\n  \
+    name one with --config FILE, or start without one: hookgate run --to http://localhost:3000";
+
+/// Where compiled plugins are kept: `$HOOKGATE_CACHE`, else the cache folder of systemd or of the user.
+fn cache() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    from("HOOKGATE_CACHE")
+        .or_else(|| from("CACHE_DIRECTORY"))
+        .or_else(|| from("XDG_CACHE_HOME").map(|folder| folder.join("hookgate")))
+        .or_else(|| from("HOME").map(|folder| folder.join(".cache/hookgate")))
+}

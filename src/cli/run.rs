@@ -1,0 +1,199 @@
+//! `hookgate run`: serve until a signal, reload on another.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::exit::Exit;
+use super::load::{NO_FILE, Workshop, Written};
+use super::{LogFormat, Run};
+use crate::admin::{ReloadOutcome, ReloadRequest};
+use crate::config::{self, Colour, Plan};
+use crate::server::{Drained, Foundation, Running, Server};
+use crate::telemetry::{Event, log};
+
+/// Reloads that may wait for the one in progress; more callers are told to come back.
+const RELOADS_WAITING_MAX: usize = 4;
+
+pub(super) fn run(options: &Run) -> Exit {
+    let written = match (&options.to, options.source.find()) {
+        (Some(to), _) => forward_everything(to, options.listen),
+        (None, Some(path)) => Written::File(path),
+        (None, None) => {
+            eprintln!("{NO_FILE}");
+            return Exit::Usage;
+        }
+    };
+    let started = Instant::now();
+    let workshop = match Workshop::new() {
+        Ok(workshop) => workshop,
+        Err(error) => return fail(&error),
+    };
+    let plan = match workshop.load(&written, None) {
+        Ok(plan) => plan,
+        Err(report) => {
+            eprintln!("{}", report.render(Colour::for_stderr()));
+            return Exit::Config;
+        }
+    };
+    if let Err(error) = start_log(options, &plan) {
+        return fail(&error);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    runtime.block_on(serve(workshop, written, plan, started))
+}
+
+async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instant) -> Exit {
+    let telemetry = workshop.telemetry.clone();
+    for warning in plan.warnings.lines() {
+        telemetry.emit(&Event::Warning { message: &warning });
+    }
+    let (routes, plugins) = (plan.summary.len(), plan.plugins());
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error),
+    };
+    let foundation = Foundation::new(telemetry.clone(), workshop.buffer.clone());
+    let server = match Server::bind(plan, foundation) {
+        Ok(server) => server,
+        Err(error) => return fail(&error),
+    };
+    let (ask, mut asked) = mpsc::channel(RELOADS_WAITING_MAX);
+    let running = match server.start(ask) {
+        Ok(running) => running,
+        Err(error) => return fail(&error),
+    };
+    telemetry.emit(&Event::Ready { routes, plugins, took: started.elapsed() });
+    let workshop = Arc::new(workshop);
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => {
+                    reload(&running, &workshop, &written).await;
+                }
+            },
+            Some(ReloadRequest { outcome }) = asked.recv() => {
+                // Whoever asked may have gone; the reload has happened all the same.
+                let _ = outcome.send(reload(&running, &workshop, &written).await);
+            }
+        }
+    }
+    tokio::select! {
+        drained = running.drain() => match drained {
+            Ok(Drained::Clean) => Exit::Ok,
+            Ok(Drained::Left(_)) => Exit::LeftBehind,
+            Err(error) => fail(&error),
+        },
+        () = signals.stop() => Exit::Forced,
+    }
+}
+
+/// Compiles the configuration anew, off this thread, and puts it in force.
+async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) -> ReloadOutcome {
+    let started = Instant::now();
+    let telemetry = &workshop.telemetry;
+    let (current, shop, written) = (running.plan(), Arc::clone(workshop), written.clone());
+    let before = Arc::clone(&current);
+    let loaded = tokio::task::spawn_blocking(move || shop.load(&written, Some(&current))).await;
+    let refused = |problems, report: String| {
+        telemetry.emit(&Event::ReloadRefused { problems, report: &report });
+        ReloadOutcome::Refused { problems, report }
+    };
+    let plan = match loaded {
+        Ok(Ok(plan)) => plan,
+        Ok(Err(report)) => return refused(report.errors(), report.render(Colour::Never)),
+        Err(panicked) => return refused(1, panicked.to_string()),
+    };
+    let summary = config::difference(&before, &plan);
+    for warning in plan.warnings.lines() {
+        telemetry.emit(&Event::Warning { message: &warning });
+    }
+    if let Err(needs_restart) = running.reload(plan) {
+        return refused(1, needs_restart.to_string());
+    }
+    drop(before);
+    workshop.tidy();
+    telemetry.emit(&Event::Reloaded { took: started.elapsed(), summary: &summary });
+    ReloadOutcome::Applied { summary }
+}
+
+/// A configuration for `--to`: everything goes to one upstream, and nobody is asked who they are.
+fn forward_everything(to: &str, listen: std::net::SocketAddr) -> Written {
+    let to = serde_json::Value::from(to); // a JSON string is a TOML string
+    let toml = format!(
+        "[server]\nlisten = [\"{listen}\"]\n\n\
+         [upstreams.to]\nurl = {to}\n\n\
+         [routes.all]\npath = \"/{{*rest}}\"\nmethods = [\"POST\", \"PUT\", \"GET\"]\n\
+         public = true\nforward = \"to\"\n\n\
+         [routes.root]\npath = \"/\"\nmethods = [\"POST\", \"PUT\", \"GET\"]\n\
+         public = true\nforward = \"to\"\n"
+    );
+    Written::Text { name: "--to", toml, environment: &[] }
+}
+
+fn start_log(options: &Run, plan: &Plan) -> Result<(), log::LogError> {
+    let format = match (options.log_format, plan.log_format) {
+        (Some(LogFormat::Text), _) | (None, config::LogFormat::Text) => log::Format::Text,
+        (Some(LogFormat::Json), _) | (None, config::LogFormat::Json) => log::Format::Json,
+        (None, config::LogFormat::Auto) => log::Format::for_stderr(),
+    };
+    log::init(format, options.log.as_deref().unwrap_or(plan.log_level.as_str()))
+}
+
+/// The signals that concern us; SIGPIPE is ignored by the runtime.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.quit.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
+    /// The second request to stop; a reload is too late by then.
+    async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
+    }
+}
+
+/// One line for every cause, then the exit code.
+pub(super) fn fail(error: &dyn std::error::Error) -> Exit {
+    eprint!("error: {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        eprint!(": {inner}");
+        cause = inner.source();
+    }
+    eprintln!();
+    Exit::Failure
+}

@@ -1,0 +1,170 @@
+//! `hookgate send`: a provider's webhook, as that provider would send it.
+
+use bytes::Bytes;
+use http::{Request, Uri};
+use tokio::time::Instant;
+
+use super::Send;
+use super::exit::Exit;
+use super::load::{NO_FILE, Workshop, Written};
+use super::run::fail;
+use super::samples;
+use super::sign::{self, Signed};
+use crate::config::{Colour, Plan, RouteSummary};
+use crate::delivery::{Answer, Upstream, UpstreamSettings, UpstreamUrl};
+use crate::preset::{self, Preset};
+use crate::secret::Secret;
+use crate::telemetry::Telemetry;
+use crate::webhook::Arrival;
+
+pub(super) fn send(options: &Send) -> Exit {
+    let Some(preset) = preset::find(&options.preset) else {
+        let names: Vec<_> = preset::all().iter().map(|preset| preset.name).collect();
+        eprintln!("error: no preset is named `{}`\n\n  there are: {}", options.preset, names.join(", "));
+        return Exit::Usage;
+    };
+    let body = options.event.as_deref().and_then(|event| samples::find(preset.name, event));
+    let (Some(event), Some(body)) = (options.event.as_deref(), body) else {
+        eprintln!("error: name an event of `{}`\n\n  there are:", preset.name);
+        samples::events(preset.name).for_each(|event| eprintln!("    {event}"));
+        return Exit::Usage;
+    };
+    match prepare(options, preset) {
+        Ok((to, secret)) => deliver(options, preset, event, body, &to, &secret),
+        Err(exit) => exit,
+    }
+}
+
+/// Where to, and signed with what: from the command line, else from the configuration.
+fn prepare(options: &Send, preset: &Preset) -> Result<(String, Secret), Exit> {
+    let usage = |text: String| {
+        eprintln!("error: {text}");
+        Exit::Usage
+    };
+    let configured = if options.to.is_none() || options.secret_env.is_none() {
+        Some(configured(options, preset)?)
+    } else {
+        None
+    };
+    let to = match (&options.to, &configured) {
+        (Some(to), _) => to.clone(),
+        (None, Some((plan, route))) => address(plan, route),
+        (None, None) => return Err(usage("name where to send it with --to URL".to_owned())),
+    };
+    let label = match (&options.secret_env, &configured) {
+        (Some(name), _) => format!("env:{name}"),
+        (None, Some((_, route))) => route.key.clone().unwrap_or_default(),
+        (None, None) => String::new(),
+    };
+    let secret = preset.key.read(&label).map_err(|why| usage(format!("no secret to sign with: {why}")))?;
+    Ok((to, secret))
+}
+
+fn configured(options: &Send, preset: &Preset) -> Result<(Plan, RouteSummary), Exit> {
+    let Some(path) = options.source.find() else {
+        eprintln!("{NO_FILE}\n  or name both --to URL and --secret-env NAME");
+        return Err(Exit::Usage);
+    };
+    let workshop = Workshop::new().map_err(|error| fail(&error))?;
+    let mut plan = workshop.load(&Written::File(path.clone()), None).map_err(|report| {
+        eprintln!("{}", report.render(Colour::for_stderr()));
+        Exit::Config
+    })?;
+    let index = plan.summary.iter().position(|route| route.preset.as_deref() == Some(preset.name));
+    match index {
+        Some(index) => {
+            let route = plan.summary.swap_remove(index);
+            Ok((plan, route))
+        }
+        None => {
+            eprintln!(
+                "error: no route of {} has the preset `{}`\n\n  name both --to URL and --secret-env NAME",
+                path.display(),
+                preset.name
+            );
+            Err(Exit::Usage)
+        }
+    }
+}
+
+/// The URL of a route on this machine.
+fn address(plan: &Plan, route: &RouteSummary) -> String {
+    let scheme = if plan.listener.tls.is_some() { "https" } else { "http" };
+    let port = plan.listener.addresses.first().map_or(8080, std::net::SocketAddr::port);
+    let host = route.host.as_deref().filter(|host| !host.starts_with('*')).unwrap_or("localhost");
+    format!("{scheme}://{host}:{port}{}", route.path)
+}
+
+fn deliver(
+    options: &Send,
+    preset: &Preset,
+    event: &str,
+    body: &str,
+    to: &str,
+    secret: &Secret,
+) -> Exit {
+    let mut signed =
+        match sign::sign(preset, event, body.as_bytes(), secret.expose(), Arrival::now()) {
+            Ok(signed) => signed,
+            Err(error) => return fail(&error),
+        };
+    if options.tamper {
+        tamper(&mut signed.body);
+    }
+    let ca = match options.ca.as_ref().map(std::fs::read).transpose() {
+        Ok(ca) => ca,
+        Err(error) => return fail(&error),
+    };
+    let bytes = signed.body.len();
+    println!("POST {to}   {} {event}   {bytes} bytes", preset.name);
+    let started = Instant::now();
+    match post(to, signed, ca) {
+        Ok(answer) => {
+            let took = started.elapsed().as_secs_f64() * 1_000.0;
+            let id = answer.fields.iter().find(|(name, _)| name == "hookgate-id");
+            let id = id.and_then(|(_, value)| value.to_str().ok()).unwrap_or_default();
+            println!("← {} in {took:.1} ms   {id}", answer.status);
+            if !answer.body.is_empty() {
+                println!("{}", String::from_utf8_lossy(&answer.body).trim_end());
+            }
+            if answer.status.is_success() { Exit::Ok } else { Exit::Failure }
+        }
+        Err(why) => {
+            eprintln!("error: {to} did not answer: {why}");
+            Exit::Failure
+        }
+    }
+}
+
+/// Turns one letter of a body into another, so that it stays JSON.
+pub(super) fn tamper(body: &mut [u8]) {
+    if let Some(letter) = body.iter_mut().rev().find(|byte| byte.is_ascii_alphabetic()) {
+        *letter = if *letter == b'x' { b'y' } else { b'x' };
+    }
+}
+
+/// Sends one call on a connection of its own and waits for the answer. Blocking.
+fn post(to: &str, signed: Signed, ca: Option<Vec<u8>>) -> Result<Answer, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(call(to, signed, ca))
+}
+
+/// Sends one call on a connection of its own.
+///
+/// # Errors
+/// Why there was no answer, in words.
+pub(super) async fn call(to: &str, signed: Signed, ca: Option<Vec<u8>>) -> Result<Answer, String> {
+    let uri: Uri = to.parse().map_err(|error| format!("`{to}` is no URL: {error}"))?;
+    let name = "the gate".into();
+    let settings = UpstreamSettings { ca, ..UpstreamSettings::new(name, UpstreamUrl::parse(to)?) };
+    let meters = Telemetry::new().upstream("the gate");
+    let upstream = Upstream::new(settings, 1, meters).map_err(|error| error.to_string())?;
+    let mut request = Request::post(uri.path_and_query().map_or("/", |target| target.as_str()))
+        .header("host", uri.authority().map_or("", |authority| authority.as_str()))
+        .header("content-length", signed.body.len());
+    for (name, value) in &signed.fields {
+        request = request.header(name, value);
+    }
+    let request = request.body(Bytes::from(signed.body)).map_err(|error| error.to_string())?;
+    upstream.ask(&request).await
+}

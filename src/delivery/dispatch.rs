@@ -1,0 +1,322 @@
+//! Takes accepted webhooks over and answers what their senders may be told.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::background::{Left, Worker};
+use super::duplicates::{Reservation, Seen};
+use super::hand::{Carried, Hand};
+use super::{
+    Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
+    Promise, Upstream, overlay_weight,
+};
+use crate::drain::Watch;
+use crate::plugin::Accepted;
+use crate::telemetry::Telemetry;
+use crate::webhook::{Overlay, Webhook};
+
+/// A full buffer needs an upstream to come back, which takes seconds, not milliseconds.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// By then the next process listens, or a balancer has noticed that this one does not.
+pub(super) const DRAINING_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// For what cannot be delivered as it stands, and for a repeat of what is being delivered.
+const UNDECIDED_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// One worker's deliveries; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    worker: Arc<Worker>,
+}
+
+/// What admitting came to: mostly one delivery.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the common one; a box would cost every webhook an allocation"
+)]
+enum Admitted {
+    One(Delivery),
+    Several(Vec<Delivery>),
+}
+
+/// A delivery that is still to be admitted.
+struct Planned {
+    overlay: Overlay,
+    upstream: Arc<Upstream>,
+    reservation: Option<Reservation>,
+}
+
+impl Dispatch {
+    /// For worker number `worker`, whose connections it uses.
+    #[must_use]
+    pub fn new(
+        worker: usize,
+        buffer: Buffer,
+        dead: Arc<DeadLetters>,
+        duplicates: Arc<Duplicates>,
+        telemetry: Telemetry,
+        watch: Watch,
+    ) -> Self {
+        Self {
+            worker: Arc::new(Worker::new(
+                worker, buffer, dead, duplicates, telemetry, watch,
+            )),
+        }
+    }
+
+    /// Delivers a webhook as its route's contract says; to be called on this worker's runtime.
+    ///
+    /// With [`Ack::Upstream`] a webhook for several upstreams is answered with the first one's answer
+    /// when all have taken it, with the first final refusal if there is one, and as unavailable if any
+    /// of them failed. With [`Ack::Buffered`] it is held as soon as one is held or has taken it.
+    ///
+    /// Dropping the future cancels nothing: see the room's section on cancel safety.
+    pub async fn hand_over(&self, accepted: Accepted, contract: &Arc<Contract>) -> Acknowledgement {
+        let (webhook, overlays) = accepted.into_parts();
+        self.take_over(webhook, overlays, contract).await
+    }
+
+    /// Attempts everything that waits, due or not, and again by policy, until nothing is left or
+    /// `grace` is over; then names what was acknowledged and is not delivered.
+    ///
+    /// To be called on this worker's runtime once, after the end was asked for and the senders'
+    /// connections have been served; dropping the future stops the attempts that have not begun.
+    pub async fn flush(&self, grace: Duration) -> Vec<Left> {
+        self.worker.flush(grace).await
+    }
+
+    /// Deliveries that wait on this worker for their next attempt.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.worker.waiting()
+    }
+
+    pub(super) async fn take_over(
+        &self,
+        webhook: Arc<Webhook>,
+        overlays: Vec<Overlay>,
+        contract: &Arc<Contract>,
+    ) -> Acknowledgement {
+        let worker = &self.worker;
+        if contract.ack == Ack::Early && worker.watch.is_requested() {
+            return Acknowledgement::Draining {
+                retry_after: DRAINING_RETRY_AFTER,
+            };
+        }
+        let admitted = match self.admit(&webhook, overlays, contract) {
+            Ok(admitted) => admitted,
+            Err(refused) => return refused,
+        };
+        match admitted {
+            admitted if contract.ack == Ack::Early => {
+                let now = Instant::now();
+                admitted
+                    .into_iter()
+                    .for_each(|delivery| worker.hold(delivery, now));
+                Acknowledgement::Held
+            }
+            Admitted::One(delivery) => match Hand::new(worker, delivery).carry().await {
+                Carried::Delivered(answer) | Carried::Refused(answer, _) => {
+                    Acknowledgement::Answered(answer)
+                }
+                Carried::Held => Acknowledgement::Held,
+                Carried::Failed(refused) => refused,
+            },
+            Admitted::Several(deliveries) => self.carry_all(deliveries, contract.ack).await,
+        }
+    }
+
+    /// All of them or none; with a dedupe key only what was not accepted before.
+    fn admit(
+        &self,
+        webhook: &Arc<Webhook>,
+        mut overlays: Vec<Overlay>,
+        contract: &Arc<Contract>,
+    ) -> Result<Admitted, Acknowledgement> {
+        const FULL: Acknowledgement = Acknowledgement::Full {
+            retry_after: FULL_RETRY_AFTER,
+        };
+        let delivery = |planned: Planned, permit| Delivery {
+            webhook: Arc::clone(webhook),
+            overlay: planned.overlay,
+            upstream: planned.upstream,
+            contract: Arc::clone(contract),
+            attempts: 0,
+            promise: Promise::Open,
+            reservation: planned.reservation,
+            _permit: permit,
+        };
+        if let (
+            [upstream],
+            [
+                Overlay {
+                    upstream: None,
+                    dedupe: None,
+                    ..
+                },
+            ],
+        ) = (contract.upstreams.as_slice(), overlays.as_slice())
+            && let Some(overlay) = overlays.pop()
+        {
+            let weight = webhook.weight() + overlay_weight(&overlay);
+            let permit = contract.share.admit_one(weight).ok_or(FULL)?;
+            let planned = Planned {
+                overlay,
+                upstream: Arc::clone(upstream),
+                reservation: None,
+            };
+            return Ok(Admitted::One(delivery(planned, permit)));
+        }
+
+        let planned = self.plan(webhook, overlays, contract)?;
+        let own: Vec<usize> = planned
+            .iter()
+            .map(|planned| overlay_weight(&planned.overlay))
+            .collect();
+        let permits = contract.share.admit(webhook.weight(), &own).ok_or(FULL)?;
+        Ok(Admitted::Several(
+            planned
+                .into_iter()
+                .zip(permits)
+                .map(|(planned, permit)| delivery(planned, permit))
+                .collect(),
+        ))
+    }
+
+    fn plan(
+        &self,
+        webhook: &Arc<Webhook>,
+        overlays: Vec<Overlay>,
+        contract: &Contract,
+    ) -> Result<Vec<Planned>, Acknowledgement> {
+        let mut planned: Vec<Planned> = Vec::new();
+        let mut duplicates = 0_usize;
+        for overlay in overlays {
+            let only = overlay.upstream.as_deref();
+            let upstreams = contract
+                .upstreams
+                .iter()
+                .filter(|upstream| only.is_none_or(|o| o == &**upstream.name()));
+            for upstream in upstreams {
+                // A sibling with the same key is its repeat.
+                let sibling = overlay.dedupe.is_some()
+                    && planned.iter().any(|other| {
+                        other.overlay.dedupe.as_ref().map(|d| &d.key)
+                            == overlay.dedupe.as_ref().map(|d| &d.key)
+                            && other.upstream.name() == upstream.name()
+                    });
+                let seen = overlay.dedupe.as_ref().filter(|_| !sibling).map(|dedupe| {
+                    self.worker
+                        .duplicates
+                        .reserve(&webhook.route, upstream.name(), dedupe)
+                });
+                let reservation = match seen {
+                    None if sibling => continue,
+                    None => None,
+                    Some(Seen::Never(reservation)) => Some(reservation),
+                    Some(Seen::Accepted) => {
+                        duplicates += 1;
+                        continue;
+                    }
+                    // It may still fail, so it is not a duplicate; it may succeed, so it is not tried twice.
+                    Some(Seen::InFlight) => return Err(undecided(Cause::Busy)),
+                };
+                let (overlay, upstream) = (overlay.clone(), Arc::clone(upstream));
+                planned.push(Planned {
+                    overlay,
+                    upstream,
+                    reservation,
+                });
+            }
+        }
+        match (planned.is_empty(), duplicates) {
+            (false, _) => Ok(planned),
+            (true, 0) => Err(undecided(Cause::Unreachable)),
+            (true, _) => Err(Acknowledgement::Duplicate),
+        }
+    }
+
+    async fn carry_all(&self, deliveries: Vec<Delivery>, ack: Ack) -> Acknowledgement {
+        let hands = deliveries.into_iter().map(|delivery| {
+            let hand = Hand::new(&self.worker, delivery);
+            Box::pin(hand.carry()) as Pin<Box<dyn Future<Output = Carried> + Send>>
+        });
+        let mut answer: Option<Answer> = None;
+        let mut refused = Vec::new();
+        let mut failed = None;
+        let mut held = false;
+        for carried in join(hands.collect()).await {
+            match carried {
+                Carried::Delivered(first) => answer = answer.or(Some(first)),
+                Carried::Refused(answer, delivery) => refused.push((answer, delivery)),
+                Carried::Held => held = true,
+                Carried::Failed(refused) => failed = failed.or(Some(refused)),
+            }
+        }
+        if ack == Ack::Buffered && (held || answer.is_some()) && failed.is_none() {
+            // The sender is told that we have them all, so those refused for good are ours to keep.
+            for (answer, delivery) in refused {
+                self.worker
+                    .bury(*delivery, &format!("answered {}", answer.status.as_u16()));
+            }
+            return match answer {
+                Some(answer) if !held => Acknowledgement::Answered(answer),
+                _ => Acknowledgement::Held,
+            };
+        }
+        let refused = refused.into_iter().next().map(|(answer, _)| answer);
+        match (
+            refused.or(if failed.is_none() { answer } else { None }),
+            failed,
+        ) {
+            (Some(answer), _) => Acknowledgement::Answered(answer),
+            (None, Some(failed)) => failed,
+            (None, None) => undecided(Cause::Unreachable),
+        }
+    }
+}
+
+impl Admitted {
+    fn into_iter(self) -> impl Iterator<Item = Delivery> {
+        let (one, several) = match self {
+            Self::One(delivery) => (Some(delivery), Vec::new()),
+            Self::Several(deliveries) => (None, deliveries),
+        };
+        one.into_iter().chain(several)
+    }
+}
+
+fn undecided(cause: Cause) -> Acknowledgement {
+    Acknowledgement::Unavailable {
+        cause,
+        retry_after: UNDECIDED_RETRY_AFTER,
+    }
+}
+
+/// Polls all of a few futures until each has its output; outputs keep their order.
+async fn join<T>(futures: Vec<Pin<Box<dyn Future<Output = T> + Send>>>) -> Vec<T> {
+    let mut running: Vec<_> = futures
+        .into_iter()
+        .map(|future| (Some(future), None))
+        .collect();
+    poll_fn(|cx| {
+        let mut all = Poll::Ready(());
+        for (future, output) in &mut running {
+            match future.as_mut().map(|future| future.as_mut().poll(cx)) {
+                Some(Poll::Ready(ready)) => (*future, *output) = (None, Some(ready)),
+                Some(Poll::Pending) => all = Poll::Pending,
+                None => {}
+            }
+        }
+        all
+    })
+    .await;
+    running
+        .into_iter()
+        .filter_map(|(_, output)| output)
+        .collect()
+}

@@ -1,0 +1,227 @@
+//! Repeats that were already accepted: dedupe keys, remembered for as long as their plugin asked.
+//!
+//! A key belongs to a route and an upstream, so that a fan-out of which one part failed is repeated for
+//! that part only. It is marked while its first delivery is in flight and becomes lasting together with
+//! the acceptance; a delivery that is withdrawn takes its mark along. Bounded: under pressure keys are
+//! forgotten and a repeat is delivered again, which a receiver of webhooks must bear anyway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::Expiry;
+use moka::sync::Cache;
+
+/// About 100 bytes each, so 100 MB at worst.
+const KEYS_MAX: u64 = 1_000_000;
+/// No sender repeats a webhook for longer; providers stop after three days.
+const TTL_MAX: Duration = Duration::from_hours(7 * 24);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    route: Arc<str>,
+    upstream: Arc<str>,
+    key: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// Its first delivery is neither accepted nor withdrawn yet.
+    InFlight,
+    Accepted {
+        ttl: Duration,
+    },
+}
+
+/// What is known about a key.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// New, and marked for whoever holds this.
+    Never(Reservation),
+    /// In the hands of another task, which may still fail.
+    InFlight,
+    /// Accepted before.
+    Accepted,
+}
+
+/// The keys of the process.
+#[derive(Debug)]
+pub struct Duplicates(Cache<Arc<Key>, Mark>);
+
+impl Duplicates {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(
+            Cache::builder()
+                .max_capacity(KEYS_MAX)
+                .expire_after(Lifetimes)
+                .build(),
+        )
+    }
+
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        route: &Arc<str>,
+        upstream: &Arc<str>,
+        dedupe: &crate::webhook::Dedupe,
+    ) -> Seen {
+        let key = Arc::new(Key {
+            route: Arc::clone(route),
+            upstream: Arc::clone(upstream),
+            key: dedupe.key.clone(),
+        });
+        let entry = self.0.entry(Arc::clone(&key)).or_insert(Mark::InFlight);
+        if entry.is_fresh() {
+            let ttl = dedupe.ttl.min(TTL_MAX);
+            return Seen::Never(Reservation {
+                duplicates: Arc::clone(self),
+                key,
+                ttl,
+                kept: false,
+            });
+        }
+        match entry.into_value() {
+            Mark::InFlight => Seen::InFlight,
+            Mark::Accepted { .. } => Seen::Accepted,
+        }
+    }
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A key that is this delivery's; unless kept, dropping it forgets the key.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    duplicates: Arc<Duplicates>,
+    key: Arc<Key>,
+    ttl: Duration,
+    kept: bool,
+}
+
+impl Reservation {
+    /// The delivery is accepted: repeats are duplicates from now on.
+    pub(super) fn keep(mut self) {
+        self.kept = true;
+        self.duplicates
+            .0
+            .insert(Arc::clone(&self.key), Mark::Accepted { ttl: self.ttl });
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.duplicates.0.invalidate(&self.key);
+        }
+    }
+}
+
+/// A mark in flight ends with its reservation and needs no time of its own.
+struct Lifetimes;
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "moka brings its own clock, and it is this one"
+)]
+impl Expiry<Arc<Key>, Mark> for Lifetimes {
+    fn expire_after_create(
+        &self,
+        _: &Arc<Key>,
+        mark: &Mark,
+        _: std::time::Instant,
+    ) -> Option<Duration> {
+        mark.ttl()
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Arc<Key>,
+        mark: &Mark,
+        _: std::time::Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        mark.ttl()
+    }
+}
+
+impl Mark {
+    fn ttl(self) -> Option<Duration> {
+        match self {
+            Self::InFlight => None,
+            Self::Accepted { ttl } => Some(ttl),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::Dedupe;
+
+    fn dedupe(ttl: Duration) -> Dedupe {
+        Dedupe {
+            key: "evt_1".into(),
+            ttl,
+        }
+    }
+
+    #[test]
+    fn a_key_is_in_flight_then_accepted_and_only_for_its_route_and_upstream() {
+        let duplicates = Arc::new(Duplicates::new());
+        let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
+        let dedupe = dedupe(Duration::from_secs(60));
+
+        let Seen::Never(first) = duplicates.reserve(&route, &upstream, &dedupe) else {
+            panic!("a new key is new");
+        };
+        assert!(matches!(
+            duplicates.reserve(&route, &upstream, &dedupe),
+            Seen::InFlight
+        ));
+        first.keep();
+
+        assert!(matches!(
+            duplicates.reserve(&route, &upstream, &dedupe),
+            Seen::Accepted
+        ));
+        assert!(matches!(
+            duplicates.reserve(&"s".into(), &upstream, &dedupe),
+            Seen::Never(_)
+        ));
+        assert!(matches!(
+            duplicates.reserve(&route, &"v".into(), &dedupe),
+            Seen::Never(_)
+        ));
+    }
+
+    #[test]
+    fn a_withdrawn_delivery_takes_its_key_along() {
+        let duplicates = Arc::new(Duplicates::new());
+        let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
+        let dedupe = dedupe(Duration::from_secs(60));
+
+        drop(duplicates.reserve(&route, &upstream, &dedupe));
+
+        assert!(matches!(
+            duplicates.reserve(&route, &upstream, &dedupe),
+            Seen::Never(_)
+        ));
+    }
+
+    #[test]
+    fn a_key_without_time_to_live_is_forgotten_at_once() {
+        let duplicates = Arc::new(Duplicates::new());
+        let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
+
+        if let Seen::Never(first) = duplicates.reserve(&route, &upstream, &dedupe(Duration::ZERO)) {
+            first.keep();
+        }
+
+        let again = duplicates.reserve(&route, &upstream, &dedupe(Duration::ZERO));
+        assert!(matches!(again, Seen::Never(_)));
+    }
+}

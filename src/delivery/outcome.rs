@@ -1,0 +1,81 @@
+//! What attempts come to: answers, and the ways to get none.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::Cause;
+
+/// Senders read a line of an answer at most; a mebibyte is what a webhook itself may have.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What an upstream answered, complete, without the fields that concern one hop only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// 200 to 999.
+    pub status: StatusCode,
+    /// In order, names repeated where they were.
+    pub fields: Vec<(HeaderName, HeaderValue)>,
+    /// At most [`BODY_BYTES_MAX`].
+    pub body: Bytes,
+}
+
+/// How an attempt failed without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing was sent: no address, no connection.
+    Unreachable,
+    /// The connection broke; how much the upstream did is unknown.
+    Reset,
+    /// No complete answer in time; how much the upstream did is unknown.
+    Timeout,
+    /// Nothing was sent: the handshake failed.
+    Tls,
+    /// What came back is not HTTP, or not an answer.
+    Protocol,
+    /// More came back than is accepted.
+    TooLarge,
+}
+
+impl Fault {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::Protocol => "protocol",
+            Self::TooLarge => "too_large",
+        }
+    }
+
+    pub(super) fn cause(self) -> Cause {
+        match self {
+            Self::Unreachable | Self::Tls => Cause::Unreachable,
+            Self::Timeout => Cause::Timeout,
+            Self::Reset | Self::Protocol | Self::TooLarge => Cause::Broken,
+        }
+    }
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The upstream took it.
+    Delivered(Answer),
+    /// The upstream will never take it, and says why.
+    Final(Answer),
+    /// A later attempt may succeed.
+    Failed(Failed),
+}
+
+/// A failed attempt.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) cause: Cause,
+    /// What the upstream asked for; not clamped yet.
+    pub(super) retry_after: Option<Duration>,
+    /// For people.
+    pub(super) reason: Box<str>,
+}

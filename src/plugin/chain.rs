@@ -1,0 +1,349 @@
+//! What a route runs: all verify stages, then all filters, then all transforms, each in file order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+
+use super::answer::Answer;
+use super::catalog::Plugin;
+use super::engine::Pool;
+use super::failure::Fault;
+use super::host::{Case, Guest, Outfit};
+use super::instance::Instance;
+use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict};
+use crate::telemetry::{Event, PluginMeters, Telemetry};
+use crate::webhook::{Overlay, Webhook};
+
+/// The note that names the kind of webhook in logs and metrics.
+const EVENT_NOTE: &str = "event";
+
+/// One plugin of a route, with what the route gives it.
+pub struct Step {
+    /// What runs.
+    pub plugin: Arc<Plugin>,
+    /// JSON text for `config.get`; secrets are replaced by names of keys.
+    pub config: Arc<str>,
+    /// The keys that it may name.
+    pub keys: Keyring,
+    /// Names of the keys with which it may sign.
+    pub signing: Vec<Box<str>>,
+    /// For filter and transform; a verify stage always refuses.
+    pub on_failure: OnFailure,
+    /// Where its work is counted.
+    pub meters: Arc<PluginMeters>,
+}
+
+/// The plugins of one route.
+pub struct Chain {
+    seats: Vec<Seat>,
+    /// Every stage in the order of asking, with the index of its seat.
+    order: Vec<Turn>,
+    /// How many sandboxes of which pool one webhook needs; small ones first, so that two chains never
+    /// wait for each other.
+    needs: Vec<(Arc<Pool>, u32)>,
+    transforms: bool,
+}
+
+struct Seat {
+    plugin: Arc<Plugin>,
+    outfit: Arc<Outfit>,
+    on_failure: OnFailure,
+    meters: Arc<PluginMeters>,
+}
+
+#[derive(Clone, Copy)]
+struct Turn {
+    stage: Stage,
+    seat: usize,
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.seats.iter().map(|seat| &seat.meters.name);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+impl Chain {
+    /// In the order of the configuration.
+    #[must_use]
+    pub fn new(steps: Vec<Step>) -> Self {
+        let mut order: Vec<Turn> = steps
+            .iter()
+            .enumerate()
+            .flat_map(|(seat, step)| {
+                step.plugin.stages().iter().map(move |stage| Turn {
+                    stage: *stage,
+                    seat,
+                })
+            })
+            .collect();
+        order.sort_by_key(|turn| (turn.stage, turn.seat));
+        let seats: Vec<Seat> = steps.into_iter().map(Seat::new).collect();
+        let transforms = order.iter().any(|turn| turn.stage == Stage::Transform);
+        Self {
+            needs: needs(&seats),
+            seats,
+            order,
+            transforms,
+        }
+    }
+
+    /// Whether nobody is asked anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Whether somebody is asked for authenticity.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        self.order
+            .first()
+            .is_some_and(|turn| turn.stage == Stage::Verify)
+    }
+
+    /// Asks every stage, until one decides otherwise than to go on. `upstreams` are the names that the
+    /// route forwards to. Dropping the future drops the guests; nothing has happened then.
+    ///
+    /// # Errors
+    /// When a plugin cannot do its work and its policy (always, for a verify stage) is to refuse.
+    pub async fn judge(
+        &self,
+        webhook: &Arc<Webhook>,
+        upstreams: &[Arc<str>],
+        telemetry: &Telemetry,
+    ) -> Result<Verdict, Failure> {
+        let Some(first) = self.order.first() else {
+            return Ok(Verdict::Accepted(accepted(
+                webhook,
+                vec![Overlay::default()],
+                None,
+            )));
+        };
+        let _permits = match self.permits().await {
+            Ok(permits) => permits,
+            Err(fault) => return Err(self.fail(*first, fault, webhook, telemetry)),
+        };
+        let upstreams = if self.transforms {
+            upstreams.into()
+        } else {
+            Box::default()
+        };
+        let case = Arc::new(Case::new(Arc::clone(webhook), upstreams, telemetry.clone()));
+        let mut guests: Vec<Option<Instance>> = Vec::new();
+        guests.resize_with(self.seats.len(), || None);
+        let mut overlays = vec![Overlay::default()];
+        for (position, turn) in self.order.iter().enumerate() {
+            let (Some(seat), Some(guest)) = (self.seats.get(turn.seat), guests.get_mut(turn.seat))
+            else {
+                continue;
+            };
+            let started = Instant::now();
+            let answer = seat.ask(guest, turn.stage, &case, &overlays).await;
+            let rest = self.order.get(position + 1..).unwrap_or_default();
+            if answer.is_err() || !rest.iter().any(|later| later.seat == turn.seat) {
+                *guest = None;
+            }
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(fault) => {
+                    let failure = self.fail(*turn, fault, webhook, telemetry);
+                    match seat.policy(turn.stage) {
+                        OnFailure::Refuse => return Err(failure),
+                        OnFailure::Skip => continue,
+                    }
+                }
+            };
+            telemetry.emit(&Event::Judged {
+                plugin: &seat.meters,
+                stage: turn.stage.as_str(),
+                verdict: word(turn.stage, &answer),
+                took: started.elapsed(),
+            });
+            let plugin = seat.plugin.name();
+            match answer {
+                Answer::Onward => {}
+                Answer::Deliver(made) if made.is_empty() => {
+                    let reason = "it made no delivery".into();
+                    return Ok(Verdict::Dropped {
+                        plugin: Arc::clone(plugin),
+                        reason,
+                    });
+                }
+                Answer::Deliver(made) => overlays = made,
+                Answer::Drop(reason) => {
+                    return Ok(Verdict::Dropped {
+                        plugin: Arc::clone(plugin),
+                        reason,
+                    });
+                }
+                Answer::Reject { status, reason } => {
+                    return Ok(Verdict::Rejected {
+                        plugin: Arc::clone(plugin),
+                        status,
+                        reason,
+                    });
+                }
+                Answer::Respond(response) => {
+                    return Ok(Verdict::Responded {
+                        plugin: Arc::clone(plugin),
+                        response,
+                    });
+                }
+            }
+        }
+        let event = case.note(EVENT_NOTE).map(Arc::from);
+        Ok(Verdict::Accepted(accepted(webhook, overlays, event)))
+    }
+
+    async fn permits(&self) -> Result<[Option<SemaphorePermit<'_>>; 2], Fault> {
+        let mut held = [None, None];
+        for ((pool, count), slot) in self.needs.iter().zip(&mut held) {
+            match pool.permits(*count).await {
+                Some(permits) => *slot = Some(permits),
+                None => return Err(Fault::new(FailureKind::Overload, pool.overload())),
+            }
+        }
+        if let Some(seat) = self.seats.first() {
+            seat.plugin.compiled().engine().guest_starts();
+        }
+        Ok(held)
+    }
+
+    /// Says what went wrong, to the log and to the caller.
+    fn fail(&self, turn: Turn, fault: Fault, webhook: &Webhook, telemetry: &Telemetry) -> Failure {
+        let Fault { kind, detail } = fault;
+        let plugin = match self.seats.get(turn.seat) {
+            Some(seat) => {
+                telemetry.emit(&Event::PluginFailed {
+                    id: webhook.id,
+                    plugin: &seat.meters,
+                    stage: turn.stage.as_str(),
+                    kind: kind.as_str(),
+                    detail: &detail,
+                    policy: match seat.policy(turn.stage) {
+                        OnFailure::Refuse => "refuse",
+                        OnFailure::Skip => "skip",
+                    },
+                });
+                Arc::clone(seat.plugin.name())
+            }
+            None => "".into(),
+        };
+        Failure {
+            plugin,
+            stage: turn.stage,
+            kind,
+            detail,
+        }
+    }
+}
+
+impl Seat {
+    fn new(step: Step) -> Self {
+        let Step {
+            plugin,
+            config,
+            keys,
+            signing,
+            on_failure,
+            meters,
+        } = step;
+        let signing = signing
+            .into_iter()
+            .filter(|name| plugin.grants().signing.contains(name))
+            .collect();
+        let outfit = Outfit {
+            config,
+            keys,
+            signing,
+            meters: Some(Arc::clone(&meters)),
+        };
+        Self {
+            plugin,
+            outfit: Arc::new(outfit),
+            on_failure,
+            meters,
+        }
+    }
+
+    /// A webhook that nobody could verify is refused, whatever the configuration says.
+    fn policy(&self, stage: Stage) -> OnFailure {
+        match stage {
+            Stage::Verify => OnFailure::Refuse,
+            Stage::Filter | Stage::Transform => self.on_failure,
+        }
+    }
+
+    async fn ask(
+        &self,
+        guest: &mut Option<Instance>,
+        stage: Stage,
+        case: &Arc<Case>,
+        overlays: &[Overlay],
+    ) -> Result<Answer, Fault> {
+        let compiled = self.plugin.compiled();
+        let limits = self.plugin.limits();
+        let base = match (stage, overlays) {
+            (Stage::Transform, [only]) => only.clone(),
+            (Stage::Transform, several) => {
+                return Err(Fault::new(
+                    FailureKind::Permanent,
+                    format!(
+                        "an earlier transform made {} deliveries, and only one can be transformed again; let the plugin that makes several be the last",
+                        several.len()
+                    ),
+                ));
+            }
+            (Stage::Verify | Stage::Filter, _) => Overlay::default(),
+        };
+        let guest = match guest {
+            Some(guest) => guest,
+            None => {
+                let data = Guest::new(Arc::clone(case), Arc::clone(&self.outfit), limits.memory);
+                guest.insert(Instance::start(compiled, data, limits).await?)
+            }
+        };
+        guest.guest().base = base;
+        guest.ask(compiled, stage).await
+    }
+}
+
+/// At most one entry for each of an engine's two pools.
+fn needs(seats: &[Seat]) -> Vec<(Arc<Pool>, u32)> {
+    let Some(engine) = seats.first().map(|seat| seat.plugin.compiled().engine()) else {
+        return Vec::new();
+    };
+    let count = |pool: &Arc<Pool>| {
+        let uses = |seat: &&Seat| Arc::ptr_eq(seat.plugin.compiled().pool(), pool);
+        u32::try_from(seats.iter().filter(uses).count()).unwrap_or(u32::MAX)
+    };
+    [engine.small(), engine.large()]
+        .into_iter()
+        .map(|pool| (Arc::clone(pool), count(pool)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+fn accepted(webhook: &Arc<Webhook>, overlays: Vec<Overlay>, event: Option<Arc<str>>) -> Accepted {
+    Accepted {
+        webhook: Arc::clone(webhook),
+        overlays,
+        event,
+    }
+}
+
+/// The word in logs and metrics.
+fn word(stage: Stage, answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Onward if stage == Stage::Verify => "accept",
+        Answer::Onward => "forward",
+        Answer::Drop(_) => "drop",
+        Answer::Reject { .. } => "reject",
+        Answer::Respond(_) => "respond",
+        Answer::Deliver(_) => "deliveries",
+    }
+}

@@ -1,0 +1,198 @@
+//! What a guest sees of its host: the imports of the contract, and the state behind them.
+
+mod crypto;
+mod deliveries;
+mod query;
+mod small;
+mod stdio;
+mod webhook;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+pub use self::deliveries::Draft;
+use self::stdio::Tail;
+use super::budget::Budget;
+use super::memory::Memory;
+use super::{Keyring, contract};
+use crate::telemetry::{PluginMeters, Telemetry};
+use crate::webhook::{Overlay, Webhook};
+
+/// Entries of the resource table: drafts, and what WASI guests open.
+const TABLE_ENTRIES_MAX: usize = 2_048;
+/// Random bytes in one call; keys and nonces are shorter.
+const RANDOM_BYTES_MAX: u64 = 4 << 10;
+
+/// The webhook at hand: shared by all guests that are asked about it.
+pub(super) struct Case {
+    pub(super) webhook: Arc<Webhook>,
+    /// What the route forwards to; empty unless something is transformed.
+    pub(super) upstreams: Box<[Arc<str>]>,
+    pub(super) telemetry: Telemetry,
+    /// Whether the body is JSON, once somebody asked.
+    json: OnceLock<bool>,
+    notes: Mutex<Vec<Note>>,
+}
+
+/// What a plugin leaves for later ones.
+#[derive(Clone, Debug)]
+struct Note {
+    key: Box<str>,
+    value: Box<str>,
+}
+
+impl Case {
+    pub(super) fn new(
+        webhook: Arc<Webhook>,
+        upstreams: Box<[Arc<str>]>,
+        telemetry: Telemetry,
+    ) -> Self {
+        Self {
+            webhook,
+            upstreams,
+            telemetry,
+            json: OnceLock::new(),
+            notes: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The committed note `key`.
+    pub(super) fn note(&self, key: &str) -> Option<Box<str>> {
+        // A panic under the lock leaves the list valid: every change is one push or one write.
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes
+            .iter()
+            .find(|note| &*note.key == key)
+            .map(|note| note.value.clone())
+    }
+
+    fn keep(&self, new: &mut Vec<Note>) {
+        if new.is_empty() {
+            return;
+        }
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in new.drain(..) {
+            match notes.iter_mut().find(|old| old.key == note.key) {
+                Some(old) => old.value = note.value,
+                None => notes.push(note),
+            }
+        }
+    }
+}
+
+/// What one step of a route gives its guest.
+pub(super) struct Outfit {
+    /// JSON text for `config.get`.
+    pub(super) config: Arc<str>,
+    pub(super) keys: Keyring,
+    /// Names of the keys that may sign.
+    pub(super) signing: Vec<Box<str>>,
+    /// None while the plugin is being loaded: there is no webhook to speak of yet.
+    pub(super) meters: Option<Arc<PluginMeters>>,
+}
+
+/// The data of a store: what one guest sees, and what it has left to spend.
+pub(super) struct Guest {
+    pub(super) case: Arc<Case>,
+    pub(super) outfit: Arc<Outfit>,
+    pub(super) memory: Memory,
+    pub(super) budget: Budget,
+    pub(super) ticks_left: u32,
+    /// What a delivery starts from.
+    pub(super) base: Overlay,
+    notes: Vec<Note>,
+    table: ResourceTable,
+    wasi: Option<Box<Wasi>>,
+}
+
+/// Made when a guest first calls something of WASI; most never do.
+struct Wasi {
+    context: WasiCtx,
+    output: Tail,
+}
+
+impl Guest {
+    pub(super) fn new(case: Arc<Case>, outfit: Arc<Outfit>, memory_max: usize) -> Self {
+        let budget = Budget::new(case.webhook.body.len());
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(TABLE_ENTRIES_MAX);
+        Self {
+            case,
+            outfit,
+            memory: Memory::new(memory_max),
+            budget,
+            ticks_left: 0,
+            base: Overlay::default(),
+            notes: Vec::new(),
+            table,
+            wasi: None,
+        }
+    }
+
+    /// The stage succeeded: what it noted becomes visible to others.
+    pub(super) fn keep_notes(&mut self) {
+        self.case.keep(&mut self.notes);
+    }
+
+    /// The stage failed: what it noted never was.
+    pub(super) fn drop_notes(&mut self) {
+        self.notes.clear();
+    }
+
+    /// Takes a returned delivery out of the guest's hands.
+    pub(super) fn take(
+        &mut self,
+        draft: wasmtime::component::Resource<Draft>,
+    ) -> wasmtime::Result<Overlay> {
+        Ok(self.table.delete(draft)?.into_overlay())
+    }
+
+    /// The end of what the guest wrote to its standard output and error.
+    pub(super) fn output(&self) -> String {
+        self.wasi
+            .as_ref()
+            .map(|wasi| wasi.output.text())
+            .unwrap_or_default()
+    }
+}
+
+impl WasiView for Guest {
+    /// No environment, arguments, directories or sockets.
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let wasi = self.wasi.get_or_insert_with(|| {
+            let output = Tail::default();
+            let context = WasiCtx::builder()
+                .stdout(output.clone())
+                .stderr(output.clone())
+                .max_random_size(RANDOM_BYTES_MAX)
+                .allow_tcp(false)
+                .allow_udp(false)
+                .allow_ip_name_lookup(false)
+                .build();
+            Box::new(Wasi { context, output })
+        });
+        WasiCtxView {
+            ctx: &mut wasi.context,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// Offers what every plugin may import, and `signing`, which the catalog refuses without a grant.
+///
+/// # Errors
+/// None in practice: no name is offered twice.
+pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    use contract::{config, crypto, deliveries, log, metrics, signing, types, webhook};
+
+    types::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    webhook::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    deliveries::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    crypto::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    signing::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    config::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    log::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    metrics::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+}

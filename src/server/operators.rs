@@ -1,0 +1,101 @@
+//! What operators see of a running server: the admin's views of the plan, the buffer and the letters.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::{Foundation, Running, StartError};
+use crate::admin::{
+    self, Admin, BufferView, DeadLetterView, ReloadRequest, RouteView, StateView, UpstreamView,
+};
+use crate::config::Plan;
+use crate::delivery::{Buffer, DeadLetter, DeadLetters};
+use crate::listener::{self, Incoming, Peer, Shared};
+
+impl Running {
+    /// Serves the admin on the present runtime.
+    pub(super) fn serve_admin(
+        &self,
+        bound: admin::Bound,
+        shared: &Shared,
+        foundation: Foundation,
+        reload: mpsc::Sender<ReloadRequest>,
+    ) -> Result<(), StartError> {
+        let Foundation { telemetry, buffer, dead, .. } = foundation;
+        let (plan, letters) = (Arc::clone(&self.plan), Arc::clone(&dead));
+        let state = admin::State {
+            telemetry,
+            readiness: Arc::clone(&self.readiness),
+            snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead)),
+            dead_letters: Arc::new(move || letters.list().iter().map(letter).collect()),
+            reload,
+        };
+        let (socket, admin) = bound.open(state);
+        let socket = TcpListener::from_std(socket)?;
+        // In the clear, whatever the webhooks' listener speaks: it is on the loopback or behind a token.
+        let shared = Shared { tls: Arc::default(), ..shared.clone() };
+        let watch = self.admin.watch();
+        self.admin.watch().spawn(listener::serve(socket, shared, AdminService(admin), watch));
+        Ok(())
+    }
+}
+
+/// The admin as a listener sees it.
+#[derive(Clone)]
+struct AdminService(Admin);
+
+impl listener::Service for AdminService {
+    async fn call(&self, request: Request<Incoming>, _peer: Peer) -> Response<Full<Bytes>> {
+        let (parts, _unread) = request.into_parts();
+        self.0.answer(parts).await
+    }
+}
+
+fn state(plan: &Plan, buffer: &Buffer, dead: &DeadLetters) -> StateView {
+    let routes = plan.summary.iter().map(|route| RouteView {
+        name: route.name.clone(),
+        host: route.host.clone(),
+        path: route.path.clone(),
+        ack: route.ack,
+        upstreams: route.upstreams.clone(),
+        plugins: route.plugins.clone(),
+    });
+    let upstreams = plan.upstreams.values().map(|upstream| {
+        // Without its path: some upstreams' paths are their secret.
+        let url = &upstream.settings().url;
+        UpstreamView {
+            name: upstream.name().to_string(),
+            url: format!("{}://{}", url.scheme().as_str(), url.authority()),
+        }
+    });
+    let (deliveries, bytes) = buffer.fill();
+    StateView {
+        routes: routes.collect(),
+        upstreams: upstreams.collect(),
+        buffer: BufferView {
+            deliveries,
+            deliveries_max: plan.buffer.deliveries,
+            bytes,
+            bytes_max: plan.buffer.bytes,
+        },
+        dead_letters: dead.len(),
+    }
+}
+
+fn letter(letter: &DeadLetter) -> DeadLetterView {
+    let time = |wall| Timestamp::try_from(wall).unwrap_or(Timestamp::UNIX_EPOCH);
+    DeadLetterView {
+        id: letter.webhook.id.to_string(),
+        route: letter.webhook.route.to_string(),
+        upstream: letter.upstream.to_string(),
+        attempts: letter.attempts,
+        reason: letter.reason.to_string(),
+        arrived_at: time(letter.webhook.arrival.wall()),
+        given_up_at: time(letter.given_up),
+    }
+}

@@ -1,0 +1,115 @@
+//! Reload and drain: what happens to a server that serves.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{NeedsRestart, Running};
+use crate::admin::Phase;
+use crate::config::Plan;
+use crate::delivery::Left;
+use crate::secret::Secret;
+use crate::telemetry::Event;
+
+/// How it ended.
+#[derive(Debug)]
+pub enum Drained {
+    /// Everything acknowledged was delivered.
+    Clean,
+    /// These were acknowledged and are lost with the process.
+    Left(Vec<Left>),
+}
+
+impl Running {
+    /// The plan in force.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// Puts a complete plan in force: routes and certificates at once, for the next webhook.
+    ///
+    /// # Errors
+    /// A plan that changes what is bound or sized at start; nothing changes then.
+    pub fn reload(&self, plan: Plan) -> Result<(), NeedsRestart> {
+        let current = self.plan.load();
+        let refuse = |setting| Err(NeedsRestart { setting });
+        if plan.listener.addresses != current.listener.addresses {
+            return refuse("`server.listen`");
+        }
+        if plan.listener.limits != current.listener.limits {
+            return refuse("`server.limits`");
+        }
+        if plan.workers != current.workers {
+            return refuse("`server.workers`");
+        }
+        if plan.buffer != current.buffer {
+            return refuse("`buffer`");
+        }
+        if plan.admin.as_ref().map(|admin| admin.address)
+            != current.admin.as_ref().map(|admin| admin.address)
+        {
+            return refuse("`admin.listen`");
+        }
+        if token(&plan) != token(&current) {
+            return refuse("`admin.token`");
+        }
+        drop(current);
+        self.certificates.store(plan.listener.tls.clone());
+        self.routes.store(Arc::clone(&plan.routes));
+        self.plan.store(Arc::new(plan));
+        Ok(())
+    }
+
+    /// The orderly end: not ready any more; no new connections; the calls on the open ones are
+    /// answered; what waits is attempted; what is left is named; the admin goes last.
+    ///
+    /// Takes the plan's grace at most. Dropping the future leaves the workers to the process's end.
+    ///
+    /// # Errors
+    /// A worker that could not run.
+    pub async fn drain(self) -> io::Result<Drained> {
+        let started = Instant::now();
+        let (grace, connections_max) = {
+            let plan = self.plan.load();
+            (plan.drain_grace, plan.listener.limits.connections_max)
+        };
+        self.readiness.enter(Phase::Draining);
+        self.telemetry.emit(&Event::Draining {
+            connections: connections_max.saturating_sub(self.permits.available_permits()),
+            deliveries: self.buffer.fill().0,
+            grace,
+        });
+        self.connections.request();
+        // A quarter is kept for what waits, however long the senders take.
+        let _ = tokio::time::timeout(grace - grace / 4, self.connections.finished()).await;
+        self.deliveries.request();
+        let until = started + grace;
+        self.flush_until.send_replace(Some(until));
+        let mut left = Vec::new();
+        for worker in self.workers {
+            let joined = tokio::task::spawn_blocking(move || worker.join()).await;
+            match joined {
+                Ok(Ok(worker_left)) => left.extend(worker_left?),
+                // A worker that panicked has told so through the panic hook; its share is unknown.
+                Ok(Err(_)) | Err(_) => return Err(io::Error::other("a worker panicked")),
+            }
+        }
+        for Left { id, route, upstream } in &left {
+            self.telemetry.emit(&Event::LeftBehind { id: *id, route, upstream });
+        }
+        let took = started.elapsed();
+        self.telemetry.emit(&Event::Drained { left: left.len(), took });
+        self.admin.request();
+        // Whoever scrapes at this moment gets an answer; nobody waits longer for a page.
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.admin.finished()).await;
+        Ok(if left.is_empty() { Drained::Clean } else { Drained::Left(left) })
+    }
+}
+
+/// The admin's token, to be compared by those who run the process.
+fn token(plan: &Plan) -> Option<&[u8]> {
+    plan.admin.as_ref()?.token.as_deref().map(Secret::expose)
+}
