@@ -31,6 +31,9 @@ pub(crate) struct Table {
 /// Ratios are made to these, as far as they took part.
 const YARDSTICKS: &[Peer] = &[Peer::Nginx, Peer::NginxLua, Peer::HookgateBefore];
 
+/// Above this share of the server's core, others spoil its caches too.
+const FOREIGN_MAX: f64 = 0.05;
+
 impl Row {
     fn median(&self, column: usize) -> f64 {
         median(
@@ -63,6 +66,20 @@ impl Table {
             .iter()
             .filter_map(|peer| self.row(*peer))
             .collect()
+    }
+
+    /// Rounds of any server in which its core was not its own.
+    fn disturbed(&self) -> usize {
+        let foreign = self
+            .bar
+            .columns()
+            .iter()
+            .position(|column| *column == "foreign");
+        let samples = self.rows.iter().flat_map(|row| &row.samples);
+        samples
+            .filter_map(|sample| sample.figures.get(foreign?))
+            .filter(|share| **share > FOREIGN_MAX)
+            .count()
     }
 
     /// The same as the table, with every round.
@@ -128,6 +145,13 @@ impl fmt::Display for Table {
         }
         for (peer, why) in &self.left_out {
             writeln!(f, "left out: {}: {why}", peer.name())?;
+        }
+        let disturbed = self.disturbed();
+        if disturbed > 0 {
+            writeln!(
+                f,
+                "others used the server's core: {disturbed} of the rounds had `foreign` above {FOREIGN_MAX}"
+            )?;
         }
         if let Some(goal) = self.bar.goal()
             && let (Some(hookgate), Some(of)) = (self.row(Peer::Hookgate), self.row(goal.of))
