@@ -156,7 +156,7 @@ impl Catalog {
         let (bytes, pin) = match source {
             Source::Bundled(name) => {
                 let missing = || Reason::NotBundled(bundled().to_vec());
-                (super::bundled::component(name).ok_or_else(missing)?, None)
+                (bundled::component(name).ok_or_else(missing)?, None)
             }
             Source::File { path, sha256 } => {
                 read = read_bounded(path)?;

@@ -51,8 +51,9 @@ pub enum Event<'a> {
         status: u16,
         reason: &'a str,
     },
-    /// A webhook was answered. `outcome` is one of: delivered, held, dropped, responded, rejected,
-    /// duplicate, failed (plugin), full, unavailable (upstream), refused (limits).
+    /// A webhook was answered. `outcome` is one of: delivered, final (an upstream's own refusal, passed
+    /// on), held, dropped, responded, rejected, duplicate, failed (plugin), full, draining, unavailable
+    /// (upstream).
     Answered {
         webhook: &'a Webhook,
         route: &'a RouteMeters,
@@ -95,7 +96,8 @@ pub enum Event<'a> {
         message: &'a str,
         fields: &'a [(String, String)],
     },
-    /// One try at a delivery ended. `outcome`: delivered, status (see `status`), refused, reset, timeout, tls, ...
+    /// One try at a delivery ended. `outcome` is one of: delivered, final, status (see `status`),
+    /// unreachable, reset, timeout, tls, protocol, too_large.
     Attempted {
         id: WebhookId,
         route: &'a str,
@@ -354,11 +356,15 @@ impl Telemetry {
                 error!(target: "hookgate::delivery", %id, route, upstream,
                     "acknowledged delivery lost");
             }
-            Event::Drained { left: 0, took } => {
-                info!(target: "hookgate", left = 0, took_ms = ms(took), "drained");
-            }
             Event::Drained { left, took } => {
-                error!(target: "hookgate", left, took_ms = ms(took), "drained, deliveries were lost");
+                // There is no later line that could say it.
+                self.report_suppressed();
+                let took_ms = ms(took);
+                if left == 0 {
+                    info!(target: "hookgate", left, took_ms, "drained");
+                } else {
+                    error!(target: "hookgate", left, took_ms, "drained, deliveries were lost");
+                }
             }
         }
     }

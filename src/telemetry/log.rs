@@ -271,3 +271,19 @@ impl Visit for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, init};
+
+    #[test]
+    fn a_filter_with_a_mistake_is_shown_with_a_right_one() {
+        let mistake = init(Format::Text, "hookgate=loud").unwrap_err().to_string();
+
+        assert!(
+            mistake.starts_with("log filter `hookgate=loud` is not understood: "),
+            "{mistake}"
+        );
+        assert!(mistake.ends_with("write for example `info` or `info,hookgate::access=debug`"));
+    }
+}

@@ -17,7 +17,9 @@ pub(super) const OUTCOMES: &[(&str, &str)] = &[
     ("rejected", "4xx"),
     ("refused", "4xx"),
     ("failed", "5xx"),
+    ("final", "4xx"),
     ("full", "5xx"),
+    ("draining", "5xx"),
     ("unavailable", "5xx"),
 ];
 
@@ -31,7 +33,9 @@ const OUTCOME_WORDS: &[&str] = &[
     "rejected",
     "refused",
     "failed",
+    "final",
     "full",
+    "draining",
     "unavailable",
 ];
 
@@ -41,15 +45,16 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// What becomes of attempts. A status is shown by its class.
 const ATTEMPTS: &[&str] = &[
     "delivered",
+    "final",
     "http_3xx",
     "http_4xx",
     "http_5xx",
-    "refused",
+    "unreachable",
     "reset",
     "timeout",
     "tls",
-    "dns",
     "protocol",
+    "too_large",
 ];
 
 /// Why plugins fail: the words of `plugin::FailureKind`.
