@@ -76,7 +76,10 @@ pub fn items<'v, 's>(
             Ok(())
         };
         match source.separator {
-            Some(separator) => line.split(separator).try_for_each(take)?,
+            Some(separator) => match single(separator) {
+                Some(character) => line.split(character).try_for_each(take)?,
+                None => line.split(separator).try_for_each(take)?,
+            },
             None => take(line)?,
         }
     }
@@ -85,6 +88,13 @@ pub fn items<'v, 's>(
         true if empty => Err(Refusal::Absent(source.header)),
         true => Err(Refusal::NoItem(source.header, source.prefix)),
     }
+}
+
+/// A separator of one character, which is what all providers use: splitting there costs a tenth of
+/// splitting at a text.
+fn single(separator: &str) -> Option<char> {
+    let mut characters = separator.chars();
+    characters.next().filter(|_| characters.as_str().is_empty())
 }
 
 /// The one item that `source` means; a repetition must say the same.
@@ -133,6 +143,8 @@ mod tests {
             items(&list(" ", "v1,"), &standard),
             Ok(vec!["YWE=", "YmI="])
         );
+        let long = lines(&["a=1 ; a=2; b=3"]);
+        assert_eq!(items(&list(" ; ", "a="), &long), Ok(vec!["1", "2; b=3"]));
         let paddle = lines(&["ts=1;h1=aa;h1=bb"]);
         assert_eq!(items(&list(";", "h1="), &paddle), Ok(vec!["aa", "bb"]));
     }

@@ -20,7 +20,7 @@ use crate::webhook::{Change, Dedupe, Overlay};
 /// of kind `output` and not an answer to the guest: the functions have no error to give, and a delivery
 /// that silently lacks what was asked for would be worse.
 #[derive(Debug)]
-pub(in crate::plugin) struct Draft {
+pub struct Draft {
     overlay: Overlay,
     /// How many changes it had when it began.
     begun_with: usize,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-pub(super) use self::deliveries::Draft;
+pub use self::deliveries::Draft;
 use self::stdio::Tail;
 use super::budget::Budget;
 use super::memory::Memory;

@@ -172,9 +172,9 @@ impl<'a> Reader<'a> {
         let mut unescaped = String::new();
         loop {
             let start = self.at;
-            while !matches!(self.peek(), Some(b'"' | b'\\' | 0..0x20) | None) {
-                self.at += 1;
-            }
+            let rest = self.rest().as_bytes();
+            let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            self.at += rest.iter().position(ends).unwrap_or(rest.len());
             let plain = self.text.get(start..self.at).unwrap_or_default();
             match self.peek() {
                 Some(b'"') => {

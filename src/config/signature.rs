@@ -1,0 +1,356 @@
+//! The `with` of the bundled plugin `signature`: a preset, what differs from it, and the keys.
+//!
+//! The host knows this one table because it holds what the guest must not: how the text of a secret
+//! becomes a key. The rest is expanded to the JSON that the guest reads.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::document::{Document, Place};
+use super::problem::{Problem, Problems};
+use super::secrets::{Lookup, TEXT};
+use super::shapes::{SECRET_IN_THE_OPEN, SecretRef};
+use super::units::Time;
+use super::with::{KeyFound, Keys};
+use super::words;
+use crate::preset::{
+    self, Algorithm, Direction, Encoding, EventName, Field, Handshake, Preset, Scheme, Timestamp,
+    Unit,
+};
+
+/// The plugin that this is about.
+pub(super) const NAME: &str = "signature";
+
+/// The name of its keys, in the guest's configuration and in the log.
+const KEYS: &str = "keys";
+
+/// Most senders who sign a time ask for five minutes.
+const TOLERANCE_S: u64 = 300;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct With {
+    preset: Option<String>,
+    keys: Option<KeyList>,
+    algorithm: Option<Algorithm>,
+    encoding: Option<Encoding>,
+    signature: Option<Part>,
+    timestamp: Option<Moment>,
+    signed: Option<String>,
+    handshake: Option<Handshake>,
+    event: Option<EventName>,
+}
+
+/// What differs in [`Field`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    header: Option<String>,
+    separator: Option<String>,
+    prefix: Option<String>,
+}
+
+/// What differs in [`Timestamp`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Moment {
+    header: Option<String>,
+    separator: Option<String>,
+    prefix: Option<String>,
+    unit: Option<Unit>,
+    tolerance: Option<Time>,
+    direction: Option<Direction>,
+}
+
+/// One secret or several, all of them active.
+#[derive(Debug)]
+struct KeyList(Vec<(Option<usize>, SecretRef)>);
+
+/// What the guest reads, the keys it names, and where the rest of the route's defaults come from.
+#[derive(Debug)]
+pub(super) struct Expanded {
+    pub json: Value,
+    pub keys: Keys,
+    pub algorithm: Option<Algorithm>,
+    pub preset: Option<&'static Preset>,
+}
+
+/// Reads and expands the table at `place`; `step` is where it should have been.
+pub(super) fn expand(
+    document: &mut Document<'_>,
+    step: &Place,
+    lookup: Lookup<'_>,
+    problems: &mut Problems,
+) -> Expanded {
+    let place = step.key("with");
+    let with: With = match document.has(&place) {
+        true => document.read(&place, problems).unwrap_or_default(),
+        false => With::default(),
+    };
+    let preset = with.preset.as_ref().and_then(|name| {
+        let found = preset::find(name);
+        if found.is_none() {
+            let names = preset::all().iter().map(|preset| preset.name);
+            let problem = Problem::error(
+                document.value(&place.key("preset")),
+                format!("there is no preset `{name}`"),
+            );
+            problems.push(problem.help(words::cure(name, names, "presets")));
+        }
+        found
+    });
+    let keys = keys(&with, preset, document, &place, lookup, problems);
+    let known = with.preset.is_none() || preset.is_some();
+    let scheme = match known {
+        true => scheme(
+            with,
+            preset.map(|preset| &preset.scheme),
+            document,
+            &place,
+            problems,
+        ),
+        false => None,
+    };
+    let algorithm = scheme.as_ref().map(|scheme| scheme.algorithm);
+    let mut json = scheme
+        .and_then(|scheme| serde_json::to_value(scheme).ok())
+        .unwrap_or_default();
+    if let Value::Object(table) = &mut json {
+        table.insert(KEYS.to_owned(), KEYS.into());
+    }
+    Expanded {
+        json,
+        keys,
+        algorithm,
+        preset,
+    }
+}
+
+fn keys(
+    with: &With,
+    preset: Option<&Preset>,
+    document: &Document<'_>,
+    place: &Place,
+    lookup: Lookup<'_>,
+    problems: &mut Problems,
+) -> Keys {
+    let place = place.key(KEYS);
+    let format = preset.map_or(&TEXT, |preset| &preset.key);
+    let list = with
+        .keys
+        .as_ref()
+        .map_or(&[] as &[_], |list| list.0.as_slice());
+    if list.is_empty() && !document.is_broken(&place) {
+        let problem = Problem::error(
+            document.value(&place),
+            "`signature` has no keys to check with",
+        );
+        problems.push(problem.help(r#"add keys = [{ env = "NAME" }], or { file = "PATH" }"#));
+    }
+    let mut found = Vec::new();
+    for (index, secret) in list {
+        let span = document.value(&index.map_or_else(|| place.clone(), |index| place.index(index)));
+        if let Some(secret) = lookup.secret(secret, format, &span, problems) {
+            found.push(KeyFound {
+                found: secret,
+                span,
+            });
+        }
+    }
+    Keys::from([(KEYS.to_owned(), found)])
+}
+
+fn scheme(
+    with: With,
+    base: Option<&Scheme>,
+    document: &Document<'_>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Scheme> {
+    let signature = with.signature.unwrap_or_default();
+    let header = signature
+        .header
+        .or_else(|| base.map(|base| base.signature.header.clone()));
+    let algorithm = with.algorithm.or_else(|| base.map(|base| base.algorithm));
+    let encoding = with.encoding.or_else(|| base.map(|base| base.encoding));
+    let mut missing = Vec::new();
+    for (is_there, name) in [
+        (algorithm.is_some(), "algorithm"),
+        (encoding.is_some(), "encoding"),
+        (header.is_some(), "signature.header"),
+    ] {
+        let at = name
+            .split('.')
+            .fold(place.clone(), |place, key| place.key(key));
+        if !is_there && !document.is_broken(&at) {
+            missing.push(name);
+        }
+    }
+    if !missing.is_empty() {
+        let message = format!("`signature` is not told {}", words::listed(&missing));
+        let problem = Problem::error(document.value(place), message);
+        problems.push(
+            problem.help(r#"name a preset, as in preset = "github", or describe the whole scheme"#),
+        );
+    }
+    let timestamp = timestamp(with.timestamp, base, document, place, problems);
+    let signed = with
+        .signed
+        .or_else(|| base.map(|base| base.signed.clone()))
+        .unwrap_or_else(|| match timestamp {
+            Some(_) => "{timestamp}.{body}".to_owned(),
+            None => "{body}".to_owned(),
+        });
+    Some(Scheme {
+        algorithm: algorithm?,
+        encoding: encoding?,
+        signature: Field {
+            header: header?,
+            separator: signature
+                .separator
+                .or_else(|| base.and_then(|base| base.signature.separator.clone())),
+            prefix: signature
+                .prefix
+                .or_else(|| base.and_then(|base| base.signature.prefix.clone())),
+        },
+        timestamp,
+        signed,
+        handshake: with
+            .handshake
+            .or_else(|| base.and_then(|base| base.handshake.clone())),
+        event: with
+            .event
+            .or_else(|| base.and_then(|base| base.event.clone())),
+    })
+}
+
+fn timestamp(
+    with: Option<Moment>,
+    base: Option<&Scheme>,
+    document: &Document<'_>,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Timestamp> {
+    let base = base.and_then(|base| base.timestamp.as_ref());
+    let Some(with) = with else {
+        return base.cloned();
+    };
+    let place = place.key("timestamp");
+    let header = with.header.or_else(|| base.map(|base| base.header.clone()));
+    if header.is_none() && !document.is_broken(&place.key("header")) {
+        let problem = Problem::error(
+            document.value(&place),
+            "the timestamp has no `header` to be read from",
+        );
+        problems.push(problem.help(r#"add header = "NAME""#));
+    }
+    if with
+        .tolerance
+        .is_some_and(|tolerance| tolerance.0.as_secs() == 0)
+    {
+        let at = document.value(&place.key("tolerance"));
+        problems.push(
+            Problem::error(
+                at,
+                "a tolerance of less than a second refuses every webhook",
+            )
+            .help(r#"most senders ask for "5m""#),
+        );
+    }
+    Some(Timestamp {
+        header: header?,
+        separator: with
+            .separator
+            .or_else(|| base.and_then(|base| base.separator.clone())),
+        prefix: with
+            .prefix
+            .or_else(|| base.and_then(|base| base.prefix.clone())),
+        unit: with
+            .unit
+            .or_else(|| base.map(|base| base.unit))
+            .unwrap_or(Unit::Seconds),
+        tolerance_s: with
+            .tolerance
+            .map(|tolerance| tolerance.0.as_secs())
+            .or_else(|| base.map(|base| base.tolerance_s))
+            .unwrap_or(TOLERANCE_S),
+        direction: with
+            .direction
+            .or_else(|| base.map(|base| base.direction))
+            .unwrap_or(Direction::Both),
+    })
+}
+
+impl<'de> Deserialize<'de> for KeyList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Secrets;
+        impl<'de> Visitor<'de> for Secrets {
+            type Value = KeyList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(r#"a list that says where the secrets are, such as [{ env = "NAME" }]"#)
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<KeyList, E> {
+                Err(E::custom(SECRET_IN_THE_OPEN))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<KeyList, A::Error> {
+                SecretRef::deserialize(MapAccessDeserializer::new(map))
+                    .map(|secret| KeyList(vec![(None, secret)]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<KeyList, A::Error> {
+                let mut secrets = Vec::new();
+                while let Some(secret) = list.next_element()? {
+                    secrets.push((Some(secrets.len()), secret));
+                }
+                Ok(KeyList(secrets))
+            }
+        }
+        deserializer.deserialize_any(Secrets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Lookup, Place, expand};
+    use crate::config::document::Document;
+    use crate::config::problem::Problems;
+
+    #[test]
+    fn what_is_written_overrides_the_preset_one_value_at_a_time() {
+        let text = r#"with = { preset = "stripe", keys = { env = "K" }, timestamp = { tolerance = "10m" } }"#;
+        let mut problems = Problems::default();
+        let mut document = Document::parse(text, &mut problems).unwrap();
+        let environment = |_: &str| Some("whsec_x".to_owned());
+        let lookup = Lookup {
+            base: Path::new(""),
+            environment: &environment,
+        };
+
+        let expanded = expand(&mut document, &Place::root(), lookup, &mut problems);
+
+        assert_eq!(problems.errors(), 0);
+        assert_eq!(
+            expanded.json,
+            serde_json::json!({
+                "keys": "keys", "algorithm": "hmac-sha256", "encoding": "hex",
+                "signature": { "header": "stripe-signature", "separator": ",", "prefix": "v1=" },
+                "timestamp": {
+                    "header": "stripe-signature", "separator": ",", "prefix": "t=",
+                    "unit": "s", "tolerance_s": 600, "direction": "past",
+                },
+                "signed": "{timestamp}.{body}",
+                "event": { "pointer": "/type" },
+            })
+        );
+        assert_eq!(expanded.keys["keys"][0].found.secret.expose(), b"whsec_x");
+    }
+}
