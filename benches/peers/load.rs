@@ -77,6 +77,8 @@ impl Load {
         for _ in 0..SENDERS {
             senders.spawn(self.clone().send_until_over(Arc::clone(&phase)));
         }
+        let mut awake = JoinSet::new();
+        awake.spawn(stay_awake());
         sleep(WARM_UP).await;
 
         let before = Usage::of(server);
@@ -163,6 +165,14 @@ impl Load {
             .connect(name, stream)
             .await?;
         Ok(Box::new(stream))
+    }
+}
+
+/// Keeps the senders' core from ever sleeping. A server that answers a sleeping process on the same
+/// machine is billed for waking it, all the more the slower it is itself; real senders are elsewhere.
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
     }
 }
 
