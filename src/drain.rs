@@ -3,21 +3,31 @@
 //! [`Drain`] is not `Clone`: who holds it can end the process. Everybody else gets a [`Watch`].
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// That the end was asked for: a flag for those who look, a token for those who wait. Looking happens
+/// for every webhook on every worker, and the token would take a lock for it.
+#[derive(Debug, Default)]
+struct Request {
+    is_made: AtomicBool,
+    token: CancellationToken,
+}
+
 /// Asks for the end and waits for it.
 #[derive(Debug)]
 pub struct Drain {
-    requested: CancellationToken,
+    requested: Arc<Request>,
     tasks: TaskTracker,
 }
 
 /// Sees that the end was asked for, and keeps it waiting for the tasks it spawned.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    requested: CancellationToken,
+    requested: Arc<Request>,
     tasks: TaskTracker,
 }
 
@@ -26,7 +36,7 @@ impl Drain {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            requested: CancellationToken::new(),
+            requested: Arc::default(),
             tasks: TaskTracker::new(),
         }
     }
@@ -35,14 +45,15 @@ impl Drain {
     #[must_use]
     pub fn watch(&self) -> Watch {
         Watch {
-            requested: self.requested.clone(),
+            requested: Arc::clone(&self.requested),
             tasks: self.tasks.clone(),
         }
     }
 
     /// Asks everybody to end.
     pub fn request(&self) {
-        self.requested.cancel();
+        self.requested.is_made.store(true, Ordering::Relaxed);
+        self.requested.token.cancel();
         self.tasks.close();
     }
 
@@ -61,13 +72,13 @@ impl Default for Drain {
 impl Watch {
     /// Resolves when the end was asked for. Safe to drop and to call again.
     pub async fn requested(&self) {
-        self.requested.cancelled().await;
+        self.requested.token.cancelled().await;
     }
 
     /// Whether the end was asked for.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.requested.is_cancelled()
+        self.requested.is_made.load(Ordering::Relaxed)
     }
 
     /// Spawns a task on the current runtime that the drain waits for. The only way to spawn.

@@ -91,7 +91,12 @@ impl Foundation {
     #[must_use]
     pub fn new(telemetry: Telemetry, buffer: Buffer) -> Self {
         let (dead, duplicates) = (Arc::new(DeadLetters::new()), Arc::new(Duplicates::new()));
-        Self { telemetry, buffer, dead, duplicates }
+        Self {
+            telemetry,
+            buffer,
+            dead,
+            duplicates,
+        }
     }
 }
 
@@ -102,9 +107,15 @@ impl Server {
     /// # Errors
     /// An address that cannot be bound.
     pub fn bind(plan: Plan, foundation: Foundation) -> Result<Self, StartError> {
+        foundation.buffer.resize(plan.buffer);
         let sockets = listener::bind(&plan.listener.addresses, plan.workers)?;
         let admin = plan.admin.clone().map(Admin::bind).transpose()?;
-        Ok(Self { plan, foundation, sockets, admin })
+        Ok(Self {
+            plan,
+            foundation,
+            sockets,
+            admin,
+        })
     }
 
     /// Where webhooks are taken; free ports resolved.
@@ -126,12 +137,27 @@ impl Server {
     /// A thread that cannot be started; nothing serves then.
     pub fn start(self, reload: mpsc::Sender<ReloadRequest>) -> Result<Running, StartError> {
         let tls = self.plan.listener.tls.is_some();
-        let webhooks = self.addresses().iter().map(|&address| ("webhooks", address, tls));
-        let admins = self.admin_address().into_iter().map(|address| ("admin", address, false));
+        let webhooks = self
+            .addresses()
+            .iter()
+            .map(|&address| ("webhooks", address, tls));
+        let admins = self
+            .admin_address()
+            .into_iter()
+            .map(|address| ("admin", address, false));
         for (listener, address, tls) in webhooks.chain(admins) {
-            self.foundation.telemetry.emit(&Event::Listening { listener, address, tls });
+            self.foundation.telemetry.emit(&Event::Listening {
+                listener,
+                address,
+                tls,
+            });
         }
-        let Self { plan, foundation, sockets, admin } = self;
+        let Self {
+            plan,
+            foundation,
+            sockets,
+            admin,
+        } = self;
         let (flush_until, flush) = watch::channel(None);
         let shared = Shared::new(&plan.listener, foundation.telemetry.clone());
         let mut running = Running {
@@ -167,7 +193,15 @@ impl Server {
             );
             let (shared, connections) = (shared.clone(), running.connections.watch());
             let flush_until = flush.clone();
-            let worker = Worker { index, sockets, shared, gate, dispatch, connections, flush_until };
+            let worker = Worker {
+                index,
+                sockets,
+                shared,
+                gate,
+                dispatch,
+                connections,
+                flush_until,
+            };
             running.workers.push(worker.start()?);
         }
         if let Some(bound) = admin {

@@ -38,7 +38,10 @@ impl Workshop {
     /// # Errors
     /// A machine that cannot run plugins.
     pub(super) fn new() -> Result<Self, EngineError> {
-        let settings = Settings { cache: cache(), ..Settings::default() };
+        let settings = Settings {
+            cache: cache(),
+            ..Settings::default()
+        };
         Ok(Self {
             telemetry: Telemetry::new(),
             buffer: Buffer::new(Bounds::default()),
@@ -86,9 +89,9 @@ impl Workshop {
 impl Source {
     /// The file to read; none when there is none anywhere.
     pub(super) fn find(&self) -> Option<PathBuf> {
-        self.config.clone().or_else(|| {
-            PLACES.iter().map(PathBuf::from).find(|path| path.exists())
-        })
+        self.config
+            .clone()
+            .or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()))
     }
 }
 
@@ -99,7 +102,11 @@ pub(super) const NO_FILE: &str = "error: there is no configuration\n\n  \
 
 /// Where compiled plugins are kept: `$HOOKGATE_CACHE`, else the cache folder of systemd or of the user.
 fn cache() -> Option<PathBuf> {
-    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     from("HOOKGATE_CACHE")
         .or_else(|| from("CACHE_DIRECTORY"))
         .or_else(|| from("XDG_CACHE_HOME").map(|folder| folder.join("hookgate")))

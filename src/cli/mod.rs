@@ -60,7 +60,12 @@ struct Run {
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     to: Option<String>,
     /// With --to: where to listen.
-    #[arg(long, value_name = "ADDRESS", requires = "to", default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "to",
+        default_value = "127.0.0.1:8080"
+    )]
     listen: SocketAddr,
     /// What is logged: a level, or `target=level` pairs. Overrides `log.level`.
     #[arg(long, env = "HOOKGATE_LOG", value_name = "FILTER")]

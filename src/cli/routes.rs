@@ -38,7 +38,11 @@ fn list(plan: &Plan) {
     let header = ["ROUTE", "TAKES", "PLUGINS", "ACK", "FORWARD"].map(ToOwned::to_owned);
     let rows = plan.summary.iter().map(|route| {
         let host = route.host.as_deref().unwrap_or_default();
-        let plugins = if route.plugins.is_empty() { "-".to_owned() } else { route.plugins.join(" ▸ ") };
+        let plugins = if route.plugins.is_empty() {
+            "-".to_owned()
+        } else {
+            route.plugins.join(" ▸ ")
+        };
         [
             route.name.clone(),
             format!("{} {host}{}", route.methods.join(","), route.path),
@@ -55,15 +59,20 @@ fn list(plan: &Plan) {
         }
     }
     for row in &rows {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         println!("{}", cells.join("  ").trim_end());
     }
 }
 
 fn find(plan: &Plan, method: &str, target: &str) -> Exit {
-    let (Ok(method), Ok(uri)) = (method.to_uppercase().parse::<Method>(), target.parse::<Uri>())
-    else {
+    let (Ok(method), Ok(uri)) = (
+        method.to_uppercase().parse::<Method>(),
+        target.parse::<Uri>(),
+    ) else {
         eprintln!("error: write it like: hookgate routes --match POST /github");
         return Exit::Usage;
     };
@@ -74,7 +83,10 @@ fn find(plan: &Plan, method: &str, target: &str) -> Exit {
         }
         Found::MethodNotAllowed(allow) => {
             let allow = allow.to_str().unwrap_or_default();
-            println!("no route takes {method} {}; it is there for {allow}", uri.path());
+            println!(
+                "no route takes {method} {}; it is there for {allow}",
+                uri.path()
+            );
             Exit::Failure
         }
         Found::Nothing => {

@@ -1,6 +1,7 @@
 //! `hookgate run`: serve until a signal, reload on another.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -16,6 +17,9 @@ use crate::telemetry::{Event, log};
 
 /// Reloads that may wait for the one in progress; more callers are told to come back.
 const RELOADS_WAITING_MAX: usize = 4;
+
+/// A flood's lines that were not written are told soon enough to explain the gap in the log.
+const SUPPRESSED_LINES_REPORTED_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) fn run(options: &Run) -> Exit {
     let written = match (&options.to, options.source.find()) {
@@ -41,7 +45,10 @@ pub(super) fn run(options: &Run) -> Exit {
     if let Err(error) = start_log(options, &plan) {
         return fail(&error);
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
@@ -68,8 +75,13 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
         Ok(running) => running,
         Err(error) => return fail(&error),
     };
-    telemetry.emit(&Event::Ready { routes, plugins, took: started.elapsed() });
+    telemetry.emit(&Event::Ready {
+        routes,
+        plugins,
+        took: started.elapsed(),
+    });
     let workshop = Arc::new(workshop);
+    let mut tidying = tokio::time::interval(SUPPRESSED_LINES_REPORTED_EVERY);
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
@@ -78,6 +90,7 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
                     reload(&running, &workshop, &written).await;
                 }
             },
+            _ = tidying.tick() => telemetry.report_suppressed(),
             Some(ReloadRequest { outcome }) = asked.recv() => {
                 // Whoever asked may have gone; the reload has happened all the same.
                 let _ = outcome.send(reload(&running, &workshop, &written).await);
@@ -102,7 +115,10 @@ async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) 
     let before = Arc::clone(&current);
     let loaded = tokio::task::spawn_blocking(move || shop.load(&written, Some(&current))).await;
     let refused = |problems, report: String| {
-        telemetry.emit(&Event::ReloadRefused { problems, report: &report });
+        telemetry.emit(&Event::ReloadRefused {
+            problems,
+            report: &report,
+        });
         ReloadOutcome::Refused { problems, report }
     };
     let plan = match loaded {
@@ -119,7 +135,10 @@ async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) 
     }
     drop(before);
     workshop.tidy();
-    telemetry.emit(&Event::Reloaded { took: started.elapsed(), summary: &summary });
+    telemetry.emit(&Event::Reloaded {
+        took: started.elapsed(),
+        summary: &summary,
+    });
     ReloadOutcome::Applied { summary }
 }
 
@@ -134,7 +153,11 @@ fn forward_everything(to: &str, listen: std::net::SocketAddr) -> Written {
          [routes.root]\npath = \"/\"\nmethods = [\"POST\", \"PUT\", \"GET\"]\n\
          public = true\nforward = \"to\"\n"
     );
-    Written::Text { name: "--to", toml, environment: &[] }
+    Written::Text {
+        name: "--to",
+        toml,
+        environment: &[],
+    }
 }
 
 fn start_log(options: &Run, plan: &Plan) -> Result<(), log::LogError> {
@@ -143,7 +166,10 @@ fn start_log(options: &Run, plan: &Plan) -> Result<(), log::LogError> {
         (Some(LogFormat::Json), _) | (None, config::LogFormat::Json) => log::Format::Json,
         (None, config::LogFormat::Auto) => log::Format::for_stderr(),
     };
-    log::init(format, options.log.as_deref().unwrap_or(plan.log_level.as_str()))
+    log::init(
+        format,
+        options.log.as_deref().unwrap_or(plan.log_level.as_str()),
+    )
 }
 
 /// The signals that concern us; SIGPIPE is ignored by the runtime.

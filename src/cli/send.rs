@@ -20,10 +20,17 @@ use crate::webhook::Arrival;
 pub(super) fn send(options: &Send) -> Exit {
     let Some(preset) = preset::find(&options.preset) else {
         let names: Vec<_> = preset::all().iter().map(|preset| preset.name).collect();
-        eprintln!("error: no preset is named `{}`\n\n  there are: {}", options.preset, names.join(", "));
+        eprintln!(
+            "error: no preset is named `{}`\n\n  there are: {}",
+            options.preset,
+            names.join(", ")
+        );
         return Exit::Usage;
     };
-    let body = options.event.as_deref().and_then(|event| samples::find(preset.name, event));
+    let body = options
+        .event
+        .as_deref()
+        .and_then(|event| samples::find(preset.name, event));
     let (Some(event), Some(body)) = (options.event.as_deref(), body) else {
         eprintln!("error: name an event of `{}`\n\n  there are:", preset.name);
         samples::events(preset.name).for_each(|event| eprintln!("    {event}"));
@@ -56,7 +63,10 @@ fn prepare(options: &Send, preset: &Preset) -> Result<(String, Secret), Exit> {
         (None, Some((_, route))) => route.key.clone().unwrap_or_default(),
         (None, None) => String::new(),
     };
-    let secret = preset.key.read(&label).map_err(|why| usage(format!("no secret to sign with: {why}")))?;
+    let secret = preset
+        .key
+        .read(&label)
+        .map_err(|why| usage(format!("no secret to sign with: {why}")))?;
     Ok((to, secret))
 }
 
@@ -66,11 +76,16 @@ fn configured(options: &Send, preset: &Preset) -> Result<(Plan, RouteSummary), E
         return Err(Exit::Usage);
     };
     let workshop = Workshop::new().map_err(|error| fail(&error))?;
-    let mut plan = workshop.load(&Written::File(path.clone()), None).map_err(|report| {
-        eprintln!("{}", report.render(Colour::for_stderr()));
-        Exit::Config
-    })?;
-    let index = plan.summary.iter().position(|route| route.preset.as_deref() == Some(preset.name));
+    let mut plan = workshop
+        .load(&Written::File(path.clone()), None)
+        .map_err(|report| {
+            eprintln!("{}", report.render(Colour::for_stderr()));
+            Exit::Config
+        })?;
+    let index = plan
+        .summary
+        .iter()
+        .position(|route| route.preset.as_deref() == Some(preset.name));
     match index {
         Some(index) => {
             let route = plan.summary.swap_remove(index);
@@ -89,9 +104,21 @@ fn configured(options: &Send, preset: &Preset) -> Result<(Plan, RouteSummary), E
 
 /// The URL of a route on this machine.
 fn address(plan: &Plan, route: &RouteSummary) -> String {
-    let scheme = if plan.listener.tls.is_some() { "https" } else { "http" };
-    let port = plan.listener.addresses.first().map_or(8080, std::net::SocketAddr::port);
-    let host = route.host.as_deref().filter(|host| !host.starts_with('*')).unwrap_or("localhost");
+    let scheme = if plan.listener.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let port = plan
+        .listener
+        .addresses
+        .first()
+        .map_or(8080, std::net::SocketAddr::port);
+    let host = route
+        .host
+        .as_deref()
+        .filter(|host| !host.starts_with('*'))
+        .unwrap_or("localhost");
     format!("{scheme}://{host}:{port}{}", route.path)
 }
 
@@ -103,11 +130,16 @@ fn deliver(
     to: &str,
     secret: &Secret,
 ) -> Exit {
-    let mut signed =
-        match sign::sign(preset, event, body.as_bytes(), secret.expose(), Arrival::now()) {
-            Ok(signed) => signed,
-            Err(error) => return fail(&error),
-        };
+    let mut signed = match sign::sign(
+        preset,
+        event,
+        body.as_bytes(),
+        secret.expose(),
+        Arrival::now(),
+    ) {
+        Ok(signed) => signed,
+        Err(error) => return fail(&error),
+    };
     if options.tamper {
         tamper(&mut signed.body);
     }
@@ -122,12 +154,18 @@ fn deliver(
         Ok(answer) => {
             let took = started.elapsed().as_secs_f64() * 1_000.0;
             let id = answer.fields.iter().find(|(name, _)| name == "hookgate-id");
-            let id = id.and_then(|(_, value)| value.to_str().ok()).unwrap_or_default();
+            let id = id
+                .and_then(|(_, value)| value.to_str().ok())
+                .unwrap_or_default();
             println!("← {} in {took:.1} ms   {id}", answer.status);
             if !answer.body.is_empty() {
                 println!("{}", String::from_utf8_lossy(&answer.body).trim_end());
             }
-            if answer.status.is_success() { Exit::Ok } else { Exit::Failure }
+            if answer.status.is_success() {
+                Exit::Ok
+            } else {
+                Exit::Failure
+            }
         }
         Err(why) => {
             eprintln!("error: {to} did not answer: {why}");
@@ -138,15 +176,23 @@ fn deliver(
 
 /// Turns one letter of a body into another, so that it stays JSON.
 pub(super) fn tamper(body: &mut [u8]) {
-    if let Some(letter) = body.iter_mut().rev().find(|byte| byte.is_ascii_alphabetic()) {
+    if let Some(letter) = body
+        .iter_mut()
+        .rev()
+        .find(|byte| byte.is_ascii_alphabetic())
+    {
         *letter = if *letter == b'x' { b'y' } else { b'x' };
     }
 }
 
 /// Sends one call on a connection of its own and waits for the answer. Blocking.
 fn post(to: &str, signed: Signed, ca: Option<Vec<u8>>) -> Result<Answer, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(call(to, signed, ca))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(|error| error.to_string())?
+        .block_on(call(to, signed, ca))
 }
 
 /// Sends one call on a connection of its own.
@@ -154,17 +200,27 @@ fn post(to: &str, signed: Signed, ca: Option<Vec<u8>>) -> Result<Answer, String>
 /// # Errors
 /// Why there was no answer, in words.
 pub(super) async fn call(to: &str, signed: Signed, ca: Option<Vec<u8>>) -> Result<Answer, String> {
-    let uri: Uri = to.parse().map_err(|error| format!("`{to}` is no URL: {error}"))?;
+    let uri: Uri = to
+        .parse()
+        .map_err(|error| format!("`{to}` is no URL: {error}"))?;
     let name = "the gate".into();
-    let settings = UpstreamSettings { ca, ..UpstreamSettings::new(name, UpstreamUrl::parse(to)?) };
+    let settings = UpstreamSettings {
+        ca,
+        ..UpstreamSettings::new(name, UpstreamUrl::parse(to)?)
+    };
     let meters = Telemetry::new().upstream("the gate");
     let upstream = Upstream::new(settings, 1, meters).map_err(|error| error.to_string())?;
     let mut request = Request::post(uri.path_and_query().map_or("/", |target| target.as_str()))
-        .header("host", uri.authority().map_or("", |authority| authority.as_str()))
+        .header(
+            "host",
+            uri.authority().map_or("", |authority| authority.as_str()),
+        )
         .header("content-length", signed.body.len());
     for (name, value) in &signed.fields {
         request = request.header(name, value);
     }
-    let request = request.body(Bytes::from(signed.body)).map_err(|error| error.to_string())?;
+    let request = request
+        .body(Bytes::from(signed.body))
+        .map_err(|error| error.to_string())?;
     upstream.ask(&request).await
 }

@@ -41,16 +41,31 @@ pub(super) fn sign(
     let unique = uuid::Uuid::new_v4().to_string();
     let mut fields = vec![("content-type".to_owned(), preset.send.content_type.clone())];
     for (name, value) in &preset.send.headers {
-        fields.push((name.clone(), value.replace("{event}", event).replace("{uuid}", &unique)));
+        fields.push((
+            name.clone(),
+            value.replace("{event}", event).replace("{uuid}", &unique),
+        ));
     }
-    let timestamp = scheme.timestamp.as_ref().map(|timestamp| match timestamp.unit {
-        Unit::Seconds => (now.unix_ms() / 1_000).to_string(),
-        Unit::Milliseconds => now.unix_ms().to_string(),
-    });
-    let message = message(scheme, &fields, timestamp.as_deref().unwrap_or_default(), body)?;
-    let mac = hmac::sign(&hmac::Key::new(algorithm(scheme.algorithm)?, secret), &message);
+    let timestamp = scheme
+        .timestamp
+        .as_ref()
+        .map(|timestamp| match timestamp.unit {
+            Unit::Seconds => (now.unix_ms() / 1_000).to_string(),
+            Unit::Milliseconds => now.unix_ms().to_string(),
+        });
+    let message = message(
+        scheme,
+        &fields,
+        timestamp.as_deref().unwrap_or_default(),
+        body,
+    )?;
+    let mac = hmac::sign(
+        &hmac::Key::new(algorithm(scheme.algorithm)?, secret),
+        &message,
+    );
     let field = &scheme.signature;
-    let mut value = field.prefix.clone().unwrap_or_default() + &encode(scheme.encoding, mac.as_ref());
+    let mut value =
+        field.prefix.clone().unwrap_or_default() + &encode(scheme.encoding, mac.as_ref());
     if let (Some(timestamp), Some(text)) = (&scheme.timestamp, timestamp) {
         let text = timestamp.prefix.clone().unwrap_or_default() + &text;
         if timestamp.header.eq_ignore_ascii_case(&field.header) {
@@ -60,7 +75,10 @@ pub(super) fn sign(
         }
     }
     fields.push((field.header.clone(), value));
-    Ok(Signed { fields, body: body.to_vec() })
+    Ok(Signed {
+        fields,
+        body: body.to_vec(),
+    })
 }
 
 fn algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, SignError> {
@@ -93,7 +111,9 @@ fn message(
             "timestamp" => message.extend_from_slice(timestamp.as_bytes()),
             part => {
                 let value = part.strip_prefix("header:").and_then(|wanted| {
-                    fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                    fields
+                        .iter()
+                        .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
                 });
                 let (_, value) = value.ok_or_else(|| SignError::UnknownPart(part.to_owned()))?;
                 message.extend_from_slice(value.as_bytes());
@@ -122,14 +142,22 @@ mod tests {
     fn field(preset: &str, body: &str, secret: &[u8], name: &str) -> String {
         let preset = preset::find(preset).unwrap();
         let signed = sign(preset, "x", body.as_bytes(), secret, Arrival::now()).unwrap();
-        let found = signed.fields.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let found = signed
+            .fields
+            .into_iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.unwrap().1
     }
 
     #[test]
     fn a_github_sample_is_signed_as_github_documents_it() {
         // docs.github.com, "Validating webhook deliveries": its own test values.
-        let value = field("github", "Hello, World!", b"It's a Secret to Everybody", "x-hub-signature-256");
+        let value = field(
+            "github",
+            "Hello, World!",
+            b"It's a Secret to Everybody",
+            "x-hub-signature-256",
+        );
         assert_eq!(
             value,
             "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
@@ -140,7 +168,12 @@ mod tests {
     fn a_stripe_sample_carries_its_time_beside_its_signature() {
         let value = field("stripe", "{}", b"whsec_x", "stripe-signature");
         let (time, signature) = value.split_once(',').unwrap();
-        assert!(time.strip_prefix("t=").unwrap().bytes().all(|byte| byte.is_ascii_digit()));
+        assert!(
+            time.strip_prefix("t=")
+                .unwrap()
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+        );
         assert_eq!(signature.strip_prefix("v1=").unwrap().len(), 64);
     }
 }

@@ -80,7 +80,7 @@ impl Draft<'_> {
         }
     }
 
-    /// The duration at `place`, or the default; outside of its bounds it is noted.
+    /// The duration at `place`; the default when there is none, or one that is out of bounds, which is noted.
     pub(super) fn time(
         &mut self,
         place: &Place,
@@ -97,11 +97,12 @@ impl Draft<'_> {
                 format!("{time} is too {what} for `{place}`"),
                 format!("{least} to {most} is possible"),
             );
+            return default;
         }
         time.0
     }
 
-    /// The size at `place`, or the default; outside of its bounds it is noted.
+    /// The size at `place`; the default when there is none, or one that is out of bounds, which is noted.
     pub(super) fn size(
         &mut self,
         place: &Place,
@@ -118,6 +119,7 @@ impl Draft<'_> {
                 format!("{size} is too {what} for `{place}`"),
                 format!("{least} to {most} is possible"),
             );
+            return default;
         }
         size.0
     }

@@ -19,7 +19,7 @@ use crate::plugin::{
     Stage,
 };
 use crate::preset::{Algorithm, Preset};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{PluginMeters, Telemetry};
 
 /// The bounds of `limits.time`: beyond ten seconds every sender has gone.
 const TIME: (Time, Time) = (MILLISECOND, Time(std::time::Duration::from_secs(10)));
@@ -192,6 +192,7 @@ impl<'a> Shelf<'a> {
         if draft.problems.errors() == before {
             check(draft, place, name, &plugin, &config);
         }
+        let meters = meters(telemetry, name, route, &plugin, &keyring);
         let step = plugin::Step {
             plugin: Arc::clone(&plugin),
             config: config.into(),
@@ -205,7 +206,7 @@ impl<'a> Shelf<'a> {
                 Some(OnFailureWord::Skip) => OnFailure::Skip,
                 Some(OnFailureWord::Refuse) | None => OnFailure::Refuse,
             },
-            meters: telemetry.plugin(name, route),
+            meters,
         };
         Some(Prepared {
             step,
@@ -243,6 +244,26 @@ impl<'a> Shelf<'a> {
             }
         }
     }
+}
+
+/// With every series at 0 from the start: a key that never matches must show, so that it can be removed.
+fn meters(
+    telemetry: &Telemetry,
+    name: &str,
+    route: &str,
+    plugin: &Plugin,
+    keyring: &Keyring,
+) -> Arc<PluginMeters> {
+    let meters = telemetry.plugin(name, route);
+    for stage in plugin.stages() {
+        meters.serves(stage.as_str());
+    }
+    for (key, active) in keyring {
+        for secret in active {
+            meters.holds(key, secret.label());
+        }
+    }
+    meters
 }
 
 /// What `[plugins]` grants, with the keys that the routes name.

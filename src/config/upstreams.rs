@@ -14,7 +14,6 @@ use super::secrets::{self, TEXT};
 use super::shapes::{SECRET_IN_THE_OPEN, Text};
 use crate::delivery::{Upstream, UpstreamSettings, UpstreamUrl};
 use crate::telemetry::Telemetry;
-use crate::webhook::Scheme;
 
 /// A bundle of all public roots has some 250 KiB.
 const CA_BYTES_MAX: u64 = 4 << 20;
@@ -125,7 +124,7 @@ fn settings(
             }
         },
     };
-    if settings.ca.is_some() && settings.url.scheme() == Scheme::Http {
+    if settings.ca.is_some() && settings.url.scheme().as_str() == "http" {
         draft.refuse(
             &place.key("ca"),
             "a plain `http://` upstream shows no certificate to check",

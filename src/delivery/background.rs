@@ -380,8 +380,10 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.worker.state().schedule.settle(&self.lane);
-        // The task panicked or was ended before its time: nobody settled it.
-        if let Some(delivery) = self.delivery.take() {
+        // The task panicked or was ended before its time: nobody settled it. A flush that is over has
+        // named what was in flight.
+        let is_named = self.worker.state().runner == Runner::Gone;
+        if let Some(delivery) = self.delivery.take().filter(|_| !is_named) {
             self.worker.push(delivery, Instant::now());
         }
         self.worker.land(self.ticket);

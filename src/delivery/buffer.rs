@@ -35,26 +35,27 @@ impl Default for Bounds {
 #[derive(Debug)]
 struct Account {
     filled: AtomicU64,
-    bounds: Bounds,
+    /// Packed like `filled`; a reload changes it.
+    bounds: AtomicU64,
 }
 
 impl Account {
     fn new(bounds: Bounds) -> Self {
         Self {
             filled: AtomicU64::new(0),
-            bounds,
+            bounds: AtomicU64::new(Amount::at_most(bounds).pack()),
         }
     }
 
     fn take(&self, amount: Amount) -> bool {
         // Nothing is published through these counters, so no ordering is needed beyond their own.
+        let bounds = Amount::unpack(self.bounds.load(Ordering::Relaxed));
         self.filled
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
                 let filled = Amount::unpack(word);
                 let bytes = filled.bytes.checked_add(amount.bytes)?;
                 let deliveries = filled.deliveries.checked_add(amount.deliveries)?;
-                let fits = bytes <= (self.bounds.bytes as u64).min(BYTES_MASK)
-                    && deliveries <= (self.bounds.deliveries as u64).min(DELIVERIES_MASK);
+                let fits = bytes <= bounds.bytes && deliveries <= bounds.deliveries;
                 fits.then(|| Amount { bytes, deliveries }.pack())
             })
             .is_ok()
@@ -77,6 +78,13 @@ struct Amount {
 }
 
 impl Amount {
+    fn at_most(bounds: Bounds) -> Self {
+        Self {
+            bytes: (bounds.bytes as u64).min(BYTES_MASK),
+            deliveries: (bounds.deliveries as u64).min(DELIVERIES_MASK),
+        }
+    }
+
     fn pack(self) -> u64 {
         self.deliveries << BYTES_BITS | self.bytes
     }
@@ -107,6 +115,12 @@ impl Buffer {
             account: Account::new(bounds),
             whole: Arc::clone(&self.0),
         })
+    }
+
+    /// Other bounds from now on. What is held stays, even where it exceeds them.
+    pub fn resize(&self, bounds: Bounds) {
+        let bounds = Amount::at_most(bounds).pack();
+        self.0.bounds.store(bounds, Ordering::Relaxed);
     }
 
     /// Deliveries and bytes held now, those in an attempt included.

@@ -9,8 +9,8 @@ use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Uri};
 use tokio::time::Instant;
 
-use super::outcome::{Answer, Fault};
 use super::attempt;
+use super::outcome::{Answer, Fault};
 use super::pool::{Link, Pool};
 use super::wire::{Dial, Tls};
 use crate::drain::Watch;

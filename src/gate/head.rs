@@ -57,7 +57,9 @@ pub(super) fn authority(parts: &Parts) -> Option<HeaderValue> {
 
 /// Path and query as the sender wrote them.
 pub(super) fn target(uri: &Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+    uri.path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 /// RFC 9112, 6.1: no transfer coding in HTTP/1.0, and none but `chunked`, once.
@@ -85,14 +87,23 @@ fn without_port(authority: &str) -> Result<&str, &'static str> {
         _ => (authority, ""),
     };
     let port_fits = port.bytes().skip(1).all(|byte| byte.is_ascii_digit());
-    let host_fits = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    let host_fits = match host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
         Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
         None => {
             !host.is_empty()
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+                && host
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
         }
     };
-    if port_fits && host_fits { Ok(host) } else { Err(WRONG) }
+    if port_fits && host_fits {
+        Ok(host)
+    } else {
+        Err(WRONG)
+    }
 }
 
 fn has_dot_segment(path: &str) -> bool {
@@ -106,7 +117,9 @@ fn has_dot_segment(path: &str) -> bool {
         .replace("%2f", "/")
         .replace("%5c", "/")
         .replace('\\', "/");
-    decoded.split('/').any(|segment| segment == "." || segment == "..")
+    decoded
+        .split('/')
+        .any(|segment| segment == "." || segment == "..")
 }
 
 #[cfg(test)]
@@ -139,7 +152,15 @@ mod tests {
 
     #[test]
     fn a_host_that_is_none_is_refused() {
-        for host in ["", "user@example.com", "a b", "example.com:80x", "[::1", "a/b", "[zz]:1"] {
+        for host in [
+            "",
+            "user@example.com",
+            "a b",
+            "example.com:80x",
+            "[::1",
+            "a/b",
+            "[zz]:1",
+        ] {
             assert!(check(post("/hook").header("host", host)).is_err(), "{host}");
         }
         assert_eq!(check(post("/hook")), Err("there is no Host"));
@@ -150,7 +171,11 @@ mod tests {
 
     #[test]
     fn the_only_transfer_coding_is_chunked_and_in_http_1_1() {
-        let with = |coding| post("/hook").header("host", "a").header("transfer-encoding", coding);
+        let with = |coding| {
+            post("/hook")
+                .header("host", "a")
+                .header("transfer-encoding", coding)
+        };
 
         assert!(check(with("chunked")).is_ok());
         for coding in ["gzip, chunked", ",chunked", "cow", "identity"] {
@@ -163,7 +188,14 @@ mod tests {
     fn a_path_that_climbs_is_refused_and_its_neighbours_are_not() {
         let at = |path: &str| check(post(path).header("host", "a"));
 
-        for path in ["/a/../b", "/a/./b", "/a/%2e%2E/b", "/..", "/a/..%2fb", "/a%5c../b"] {
+        for path in [
+            "/a/../b",
+            "/a/./b",
+            "/a/%2e%2E/b",
+            "/..",
+            "/a/..%2fb",
+            "/a%5c../b",
+        ] {
             assert_eq!(at(path), Err("the path has `.` or `..` segments"), "{path}");
         }
         for path in ["/a..b", "/.well-known/x", "/a/...", "/%2e%2ea"] {
@@ -174,7 +206,10 @@ mod tests {
     #[test]
     fn connect_and_trace_are_refused() {
         for method in ["CONNECT", "TRACE"] {
-            let request = Request::builder().method(method).uri("/hook").header("host", "a");
+            let request = Request::builder()
+                .method(method)
+                .uri("/hook")
+                .header("host", "a");
             assert!(check(request).is_err());
         }
     }

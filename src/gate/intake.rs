@@ -70,7 +70,10 @@ impl Intake {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let mut held = Held { intake: self, bytes: 0 };
+        let mut held = Held {
+            intake: self,
+            bytes: 0,
+        };
         let Some(first) = data(&mut body).await? else {
             return Ok(Bytes::new());
         };
@@ -124,7 +127,11 @@ impl Held<'_> {
     fn add(&mut self, bytes: usize) -> Result<(), Unread> {
         let before = self.intake.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        if before + bytes > BYTES_MAX { Err(Unread::Full) } else { Ok(()) }
+        if before + bytes > BYTES_MAX {
+            Err(Unread::Full)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -82,7 +82,13 @@ impl Gate {
         telemetry: Telemetry,
         watch: Watch,
     ) -> Self {
-        Self { routes, intake, dispatch, telemetry, watch }
+        Self {
+            routes,
+            intake,
+            dispatch,
+            telemetry,
+            watch,
+        }
     }
 
     /// Answers one call.
@@ -116,7 +122,12 @@ impl Gate {
             }
             Err((reply, sender)) => {
                 let (status, reason) = (reply.status().as_u16(), reply.reason());
-                self.telemetry.emit(&Event::Unrouted { id, sender, status, reason: &reason });
+                self.telemetry.emit(&Event::Unrouted {
+                    id,
+                    sender,
+                    status,
+                    reason: &reason,
+                });
                 reply.into_response(id)
             }
         }
@@ -185,12 +196,20 @@ impl Gate {
         webhook: &Arc<Webhook>,
         route: &Route,
     ) -> (Reply, Option<Arc<str>>, Option<String>) {
-        let accepted = match route.chain.judge(webhook, &route.upstreams, &self.telemetry).await {
+        let accepted = match route
+            .chain
+            .judge(webhook, &route.upstreams, &self.telemetry)
+            .await
+        {
             Ok(Verdict::Accepted(accepted)) => accepted,
             Ok(Verdict::Dropped { plugin, reason }) => {
                 return (Reply::Dropped, Some(plugin), Some(reason));
             }
-            Ok(Verdict::Rejected { plugin, status, reason }) => {
+            Ok(Verdict::Rejected {
+                plugin,
+                status,
+                reason,
+            }) => {
                 return (Reply::Rejected { status }, Some(plugin), Some(reason));
             }
             Ok(Verdict::Responded { plugin, response }) => {
@@ -198,7 +217,11 @@ impl Gate {
             }
             Err(failure) => {
                 let temporary = failure.kind.is_temporary();
-                return (Reply::PluginFailed { temporary }, Some(failure.plugin), Some(failure.detail));
+                return (
+                    Reply::PluginFailed { temporary },
+                    Some(failure.plugin),
+                    Some(failure.detail),
+                );
             }
         };
         let reply = match self.dispatch.hand_over(accepted, &route.contract).await {
@@ -209,7 +232,11 @@ impl Gate {
             Acknowledgement::Draining { .. } => Reply::Draining,
             Acknowledgement::Unavailable { cause, retry_after } => {
                 let reason = cause.as_str().to_owned();
-                return (Reply::Unavailable { cause, retry_after }, None, Some(reason));
+                return (
+                    Reply::Unavailable { cause, retry_after },
+                    None,
+                    Some(reason),
+                );
             }
         };
         (reply, None, None)

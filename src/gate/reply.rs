@@ -162,7 +162,10 @@ impl Reply {
                     }
                     _ => {}
                 }
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+                headers.insert(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("application/problem+json"),
+                );
                 *response.body_mut() = Full::from(problem(status, id));
             }
         }

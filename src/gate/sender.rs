@@ -27,11 +27,16 @@ pub(super) fn origin(
 ) -> Origin {
     // `::ffff:a.b.c.d` is a.b.c.d; unmapped, it would slip past every list.
     let peer = peer.ip().to_canonical();
-    let mut origin = Origin { address: peer, scheme };
+    let mut origin = Origin {
+        address: peer,
+        scheme,
+    };
     if trusted.is_empty() || !contains(trusted, peer) {
         return origin;
     }
-    let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    let proto = headers
+        .get("x-forwarded-proto")
+        .and_then(|value| value.to_str().ok());
     origin.scheme = match proto.map(str::trim) {
         Some(proto) if proto.eq_ignore_ascii_case("https") => Scheme::Https,
         Some(proto) if proto.eq_ignore_ascii_case("http") => Scheme::Http,
@@ -45,7 +50,9 @@ pub(super) fn origin(
         .flat_map(|value| value.rsplit(','));
     for hop in hops.take(HOPS_MAX) {
         // Beyond something that is no address, nothing can be trusted.
-        let Some(address) = parse(hop.trim()) else { break };
+        let Some(address) = parse(hop.trim()) else {
+            break;
+        };
         origin.address = address;
         if !contains(trusted, address) {
             break;
@@ -91,7 +98,10 @@ mod tests {
     }
 
     fn address(peer: &str, forwarded: &[&str]) -> IpAddr {
-        let fields: Vec<_> = forwarded.iter().map(|value| ("x-forwarded-for", *value)).collect();
+        let fields: Vec<_> = forwarded
+            .iter()
+            .map(|value| ("x-forwarded-for", *value))
+            .collect();
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let peer = format!("{peer}:4711").parse().unwrap();
         origin(&headers(&fields), peer, Scheme::Http, &trusted).address
@@ -99,21 +109,42 @@ mod tests {
 
     #[test]
     fn a_stranger_cannot_name_another_address() {
-        assert_eq!(address("203.0.113.7", &["198.51.100.1"]).to_string(), "203.0.113.7");
+        assert_eq!(
+            address("203.0.113.7", &["198.51.100.1"]).to_string(),
+            "203.0.113.7"
+        );
     }
 
     #[test]
     fn a_trusted_proxy_names_the_first_address_it_does_not_trust() {
-        assert_eq!(address("10.0.0.1", &["198.51.100.1"]).to_string(), "198.51.100.1");
-        assert_eq!(address("10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.2.2.2"]).to_string(), "198.51.100.1");
-        assert_eq!(address("10.0.0.1", &["6.6.6.6", "198.51.100.1"]).to_string(), "198.51.100.1");
-        assert_eq!(address("[fd00::1]", &["[2001:db8::1]:443"]).to_string(), "2001:db8::1");
-        assert_eq!(address("[::ffff:10.0.0.1]", &["198.51.100.1"]).to_string(), "198.51.100.1");
+        assert_eq!(
+            address("10.0.0.1", &["198.51.100.1"]).to_string(),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            address("10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.2.2.2"]).to_string(),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            address("10.0.0.1", &["6.6.6.6", "198.51.100.1"]).to_string(),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            address("[fd00::1]", &["[2001:db8::1]:443"]).to_string(),
+            "2001:db8::1"
+        );
+        assert_eq!(
+            address("[::ffff:10.0.0.1]", &["198.51.100.1"]).to_string(),
+            "198.51.100.1"
+        );
     }
 
     #[test]
     fn what_is_no_address_ends_the_walk() {
-        assert_eq!(address("10.0.0.1", &["198.51.100.1, unknown"]).to_string(), "10.0.0.1");
+        assert_eq!(
+            address("10.0.0.1", &["198.51.100.1, unknown"]).to_string(),
+            "10.0.0.1"
+        );
         assert_eq!(address("10.0.0.1", &[]).to_string(), "10.0.0.1");
     }
 

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use super::pace::{Due, Pace};
+use super::pace::{Due, Pace, first_look};
 use super::{Certificates, Limits, Peer, Service, Shared};
 use crate::drain::Watch;
 use crate::telemetry::Event;
@@ -133,10 +133,8 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Arc::new(Pace::new(Instant::now()));
-    let io = TokioIo::new(Paced {
-        stream,
-        pace: Arc::clone(&pace),
-    });
+    // Not `Paced`: what comes between two calls may be a ping, and is no head that has begun.
+    let io = TokioIo::new(stream);
     let answered = service_fn({
         let pace = Arc::clone(&pace);
         move |request| {
@@ -186,14 +184,22 @@ async fn watched<C, E>(
 where
     C: Future<Output = Result<(), E>>,
 {
-    let mut timer = pin!(tokio::time::sleep(limits.header_time));
+    let mut timer = pin!(tokio::time::sleep(first_look(limits)));
     let mut requested = pin!(watch.requested());
+    let mut is_waiting = false;
     std::future::poll_fn(|cx| {
         if connection.as_mut().poll(cx).is_ready() {
             // An error here is the sender's bytes or its hanging up; hyper has answered what it could.
             return Poll::Ready(End::Closed);
         }
-        if requested.as_mut().poll(cx).is_ready() {
+        // Polled once to be woken by it; from then on a look at the flag will do.
+        if !is_waiting {
+            is_waiting = true;
+            let _ = requested.as_mut().poll(cx);
+        }
+        // A call that is on its way is let in and told to come back: a close would leave its sender in
+        // doubt. The time of a head bounds the wait.
+        if watch.is_requested() && !pace.is_in_head() {
             return Poll::Ready(End::Asked);
         }
         while timer.as_mut().poll(cx).is_ready() {

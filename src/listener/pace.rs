@@ -10,14 +10,21 @@ use tokio::time::Instant;
 
 use super::Limits;
 
+/// Nothing, and the next call may take its time.
+const NOTHING: u32 = 0;
+/// The beginning of a head.
+const HEAD: u32 = 1;
+/// Not a byte ever: such a connection has the time of a head, not of a pause.
+const SILENCE: u32 = 2;
+
 /// Shared by the connection's stream (which sees bytes) and its service (which sees calls).
 #[derive(Debug)]
 pub(super) struct Pace {
     opened: Instant,
     /// Calls being answered.
     busy: AtomicU32,
-    /// Whether bytes have come since the last call was answered.
-    in_head: AtomicU32,
+    /// What has come since the last call was answered: [`NOTHING`], [`HEAD`] or [`SILENCE`].
+    coming: AtomicU32,
     /// When the present state began, in ms since `opened`.
     since_ms: AtomicU64,
 }
@@ -33,29 +40,40 @@ pub(super) enum Due {
     Idle,
 }
 
+/// After this long a connection must be looked at for the first time, whatever it will be doing then.
+pub(super) fn first_look(limits: &Limits) -> Duration {
+    limits.header_time.min(limits.idle_time)
+}
+
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             opened: now,
             busy: AtomicU32::new(0),
-            // A connection that says nothing at all has the time of a head, not of a pause.
-            in_head: AtomicU32::new(1),
+            coming: AtomicU32::new(SILENCE),
             since_ms: AtomicU64::new(0),
         }
     }
 
     /// Bytes arrived.
     pub(super) fn read(&self, now: impl FnOnce() -> Instant) {
-        if self.busy.load(Ordering::Relaxed) == 0 && self.in_head.load(Ordering::Relaxed) == 0 {
-            self.in_head.store(1, Ordering::Relaxed);
-            self.stamp(now());
+        if self.is_busy() {
+            return;
+        }
+        match self.coming.load(Ordering::Relaxed) {
+            HEAD => {}
+            SILENCE => self.coming.store(HEAD, Ordering::Relaxed),
+            _ => {
+                self.coming.store(HEAD, Ordering::Relaxed);
+                self.stamp(now());
+            }
         }
     }
 
     /// A head is complete, and its call is being answered.
     pub(super) fn call(&self) {
         self.busy.fetch_add(1, Ordering::Relaxed);
-        self.in_head.store(0, Ordering::Relaxed);
+        self.coming.store(NOTHING, Ordering::Relaxed);
     }
 
     /// A call has its answer.
@@ -69,6 +87,11 @@ impl Pace {
         self.busy.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether a call is on its way: part of its head is here.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.coming.load(Ordering::Relaxed) == HEAD
+    }
+
     pub(super) fn due(&self, now: Instant, limits: &Limits) -> Due {
         if self.is_busy() {
             // Calls have deadlines of their own; look again when this one may have become idle.
@@ -78,14 +101,14 @@ impl Pace {
         let passed = now
             .saturating_duration_since(self.opened)
             .saturating_sub(since);
-        let (limit, due) = match self.in_head.load(Ordering::Relaxed) {
-            0 => (limits.idle_time, Due::Idle),
+        let (limit, due) = match self.coming.load(Ordering::Relaxed) {
+            NOTHING => (limits.idle_time, Due::Idle),
             _ => (limits.header_time, Due::HeadTooSlow),
         };
         match limit.checked_sub(passed) {
             None | Some(Duration::ZERO) => due,
-            // Whatever the state becomes meanwhile, a head is never waited for longer than twice.
-            Some(left) => Due::In(left.min(limits.header_time)),
+            // Whatever the state becomes meanwhile, its own limit is kept, a head's at twice at most.
+            Some(left) => Due::In(left.min(first_look(limits))),
         }
     }
 
@@ -98,7 +121,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use super::{Due, Pace};
+    use super::{Due, Pace, first_look};
     use crate::listener::Limits;
     use std::time::Duration;
     use tokio::time::Instant;
@@ -140,6 +163,37 @@ mod tests {
         assert_eq!(
             pace.due(opened + Duration::from_secs(15), &limits()),
             Due::HeadTooSlow
+        );
+    }
+
+    #[test]
+    fn a_head_begins_with_its_first_byte_and_ends_with_the_call() {
+        let opened = Instant::now();
+        let pace = Pace::new(opened);
+        assert!(!pace.is_in_head());
+
+        pace.read(|| opened);
+        assert!(pace.is_in_head());
+        pace.call();
+        assert!(!pace.is_in_head());
+        pace.answered(opened);
+        pace.read(|| opened);
+        assert!(pace.is_in_head());
+    }
+
+    #[test]
+    fn an_idle_time_shorter_than_that_of_a_head_is_kept() {
+        let short = Limits {
+            idle_time: Duration::from_secs(1),
+            ..limits()
+        };
+        let opened = Instant::now();
+        let pace = Pace::new(opened);
+
+        assert_eq!(first_look(&short), Duration::from_secs(1));
+        assert_eq!(
+            pace.due(opened + Duration::from_secs(1), &short),
+            Due::In(Duration::from_secs(1))
         );
     }
 

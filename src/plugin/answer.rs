@@ -97,13 +97,10 @@ fn sanitise(response: types::Response) -> Result<Response, Fault> {
         headers,
         body,
     } = response;
-    let status = match (StatusCode::from_u16(status), status) {
-        (Ok(valid), 200..=599) => valid,
-        _ => {
-            return Err(output(format!(
-                "it answered with status {status}; 200 to 599 are allowed"
-            )));
-        }
+    let (Ok(status), 200..=599) = (StatusCode::from_u16(status), status) else {
+        return Err(output(format!(
+            "it answered with status {status}; 200 to 599 are allowed"
+        )));
     };
     if body.len() > RESPONSE_BYTES_MAX {
         let (is, may) = (body.len(), size(RESPONSE_BYTES_MAX));

@@ -7,11 +7,11 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::catalog::Plugin;
 use super::engine::Pool;
 use super::failure::Fault;
 use super::host::{Case, Guest, Outfit};
 use super::instance::Instance;
+use super::loaded::Plugin;
 use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict};
 use crate::telemetry::{Event, PluginMeters, Telemetry};
 use crate::webhook::{Overlay, Webhook};
@@ -163,36 +163,10 @@ impl Chain {
                 verdict: word(turn.stage, &answer),
                 took: started.elapsed(),
             });
-            let plugin = seat.plugin.name();
-            match answer {
-                Answer::Onward => {}
-                Answer::Deliver(made) if made.is_empty() => {
-                    let reason = "it made no delivery".into();
-                    return Ok(Verdict::Dropped {
-                        plugin: Arc::clone(plugin),
-                        reason,
-                    });
-                }
-                Answer::Deliver(made) => overlays = made,
-                Answer::Drop(reason) => {
-                    return Ok(Verdict::Dropped {
-                        plugin: Arc::clone(plugin),
-                        reason,
-                    });
-                }
-                Answer::Reject { status, reason } => {
-                    return Ok(Verdict::Rejected {
-                        plugin: Arc::clone(plugin),
-                        status,
-                        reason,
-                    });
-                }
-                Answer::Respond(response) => {
-                    return Ok(Verdict::Responded {
-                        plugin: Arc::clone(plugin),
-                        response,
-                    });
-                }
+            match settle(seat.plugin.name(), answer) {
+                Settled::Verdict(verdict) => return Ok(verdict),
+                Settled::Deliver(made) => overlays = made,
+                Settled::Onward => {}
             }
         }
         let event = case.note(EVENT_NOTE).map(Arc::from);
@@ -326,6 +300,38 @@ fn needs(seats: &[Seat]) -> Vec<(Arc<Pool>, u32)> {
         .map(|pool| (Arc::clone(pool), count(pool)))
         .filter(|(_, count)| *count > 0)
         .collect()
+}
+
+/// What an answer means for the chain.
+enum Settled {
+    Onward,
+    Deliver(Vec<Overlay>),
+    Verdict(Verdict),
+}
+
+fn settle(plugin: &Arc<str>, answer: Answer) -> Settled {
+    let plugin = || Arc::clone(plugin);
+    Settled::Verdict(match answer {
+        Answer::Onward => return Settled::Onward,
+        Answer::Deliver(made) if made.is_empty() => Verdict::Dropped {
+            plugin: plugin(),
+            reason: "it made no delivery".into(),
+        },
+        Answer::Deliver(made) => return Settled::Deliver(made),
+        Answer::Drop(reason) => Verdict::Dropped {
+            plugin: plugin(),
+            reason,
+        },
+        Answer::Reject { status, reason } => Verdict::Rejected {
+            plugin: plugin(),
+            status,
+            reason,
+        },
+        Answer::Respond(response) => Verdict::Responded {
+            plugin: plugin(),
+            response,
+        },
+    })
 }
 
 fn accepted(webhook: &Arc<Webhook>, overlays: Vec<Overlay>, event: Option<Arc<str>>) -> Accepted {

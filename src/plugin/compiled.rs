@@ -53,7 +53,7 @@ where
         store: impl AsContextMut,
         instance: &Instance,
     ) -> Option<TypedFunc<P, R>> {
-        let function = instance.get_func(store, &self.index)?;
+        let function = instance.get_func(store, self.index)?;
         // SAFETY: the function must have the type `P -> R`. `prove`, the only maker of an `Export`,
         // has checked that for this export of the component; the type of an export is a property of
         // the component; and an index finds a function only in instances of its own component.
@@ -67,6 +67,8 @@ where
 }
 
 type Said<V> = (Result<V, types::Failure>,);
+/// Pointers and sentences.
+type Problems = (Vec<(String, String)>,);
 
 /// What a component exports of the contract.
 #[derive(Default)]
@@ -75,7 +77,7 @@ pub(super) struct Exports {
     pub(super) filter: Option<Export<(), Said<filter::Verdict>>>,
     pub(super) transform: Option<Export<(), Said<Vec<Resource<Draft>>>>>,
     pub(super) describe: Option<Export<(), (String,)>>,
-    pub(super) check: Option<Export<(String,), (Vec<(String, String)>,)>>,
+    pub(super) check: Option<Export<(String,), Problems>>,
 }
 
 /// Ready to make instances.

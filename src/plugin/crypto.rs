@@ -31,7 +31,7 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, EITH
 pub(super) fn verify<'k, 'p>(
     keys: &'k [Arc<Key>],
     algorithm: &str,
-    message: impl Iterator<Item = &'p [u8]> + Clone,
+    message: &(impl Iterator<Item = &'p [u8]> + Clone),
     signature: &str,
     encoding: Encoding,
 ) -> Result<Option<&'k Arc<Key>>, CryptoError> {

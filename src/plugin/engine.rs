@@ -99,9 +99,8 @@ impl Engine {
     /// # Errors
     /// When the system does not give what it needs, or the cache's directory is not private.
     pub fn new(settings: &Settings) -> Result<Self, EngineError> {
-        let instances = match u32::try_from(settings.instances_max) {
-            Ok(instances @ 1..=4_096) => instances,
-            _ => return Err(EngineError::Instances(settings.instances_max)),
+        let Ok(instances @ 1..=4_096) = u32::try_from(settings.instances_max) else {
+            return Err(EngineError::Instances(settings.instances_max));
         };
         let cache = settings.cache.as_deref().map(Cache::open).transpose()?;
         let small = Arc::new(Pool::new(instances)?);

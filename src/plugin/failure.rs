@@ -43,7 +43,7 @@ impl Fault {
         Self::new(
             FailureKind::Time,
             format!(
-                "waited for more than {} s, for a clock or the like",
+                "it waited for more than {} s, for a clock or the like",
                 longest.as_secs()
             ),
         )

@@ -22,6 +22,7 @@ mod instance;
 mod json;
 mod key;
 mod load;
+mod loaded;
 mod memory;
 mod ticker;
 
@@ -32,12 +33,13 @@ use std::time::Duration;
 
 pub use self::bundled::bundled;
 pub use self::cache::CacheError;
-pub use self::catalog::{COMPONENT_BYTES_MAX, Catalog, ConfigProblem, Grants, Plugin, Source};
+pub use self::catalog::{COMPONENT_BYTES_MAX, Catalog, Grants, Source};
 pub use self::chain::{Chain, Step};
 pub use self::compiled::Origin as Compiled;
 pub use self::engine::{Engine, EngineError, MEMORY_BYTES_MAX, Settings};
 pub use self::key::Key;
 pub use self::load::{LoadError, Reason, Text};
+pub use self::loaded::{ConfigProblem, Plugin};
 use crate::webhook::{Overlay, Webhook};
 
 /// Names and the active keys that each stands for, newest first.

@@ -112,7 +112,7 @@ mod tests {
         let running = Arc::new(AtomicUsize::new(0));
         let busy = Arc::clone(&running);
         let ticker = Ticker::start(
-            move || drop(ticks.send(())),
+            move || ticks.send(()).unwrap_or_default(),
             move || busy.load(Ordering::SeqCst) > 0,
         )
         .unwrap();

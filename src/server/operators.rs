@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{Foundation, Running, StartError};
 use crate::admin::{
@@ -16,6 +16,9 @@ use crate::admin::{
 use crate::config::Plan;
 use crate::delivery::{Buffer, DeadLetter, DeadLetters};
 use crate::listener::{self, Incoming, Peer, Shared};
+
+/// Connections of operators: a scraper, the probes, a browser's six, and room for a few more.
+const CONNECTIONS_MAX: usize = 64;
 
 impl Running {
     /// Serves the admin on the present runtime.
@@ -26,7 +29,12 @@ impl Running {
         foundation: Foundation,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<(), StartError> {
-        let Foundation { telemetry, buffer, dead, .. } = foundation;
+        let Foundation {
+            telemetry,
+            buffer,
+            dead,
+            ..
+        } = foundation;
         let (plan, letters) = (Arc::clone(&self.plan), Arc::clone(&dead));
         let state = admin::State {
             telemetry,
@@ -38,9 +46,17 @@ impl Running {
         let (socket, admin) = bound.open(state);
         let socket = TcpListener::from_std(socket)?;
         // In the clear, whatever the webhooks' listener speaks: it is on the loopback or behind a token.
-        let shared = Shared { tls: Arc::default(), ..shared.clone() };
+        // With places of its own: a house full of senders must not lock its operators out.
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let shared = Shared {
+            tls: Arc::default(),
+            permits,
+            ..shared.clone()
+        };
         let watch = self.admin.watch();
-        self.admin.watch().spawn(listener::serve(socket, shared, AdminService(admin), watch));
+        self.admin
+            .watch()
+            .spawn(listener::serve(socket, shared, AdminService(admin), watch));
         Ok(())
     }
 }

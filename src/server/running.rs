@@ -45,9 +45,6 @@ impl Running {
         if plan.workers != current.workers {
             return refuse("`server.workers`");
         }
-        if plan.buffer != current.buffer {
-            return refuse("`buffer`");
-        }
         if plan.admin.as_ref().map(|admin| admin.address)
             != current.admin.as_ref().map(|admin| admin.address)
         {
@@ -57,6 +54,7 @@ impl Running {
             return refuse("`admin.token`");
         }
         drop(current);
+        self.buffer.resize(plan.buffer);
         self.certificates.store(plan.listener.tls.clone());
         self.routes.store(Arc::clone(&plan.routes));
         self.plan.store(Arc::new(plan));
@@ -97,15 +95,19 @@ impl Running {
                 Ok(Err(_)) | Err(_) => return Err(io::Error::other("a worker panicked")),
             }
         }
-        for Left { id, route, upstream } in &left {
-            self.telemetry.emit(&Event::LeftBehind { id: *id, route, upstream });
-        }
         let took = started.elapsed();
-        self.telemetry.emit(&Event::Drained { left: left.len(), took });
+        self.telemetry.emit(&Event::Drained {
+            left: left.len(),
+            took,
+        });
         self.admin.request();
         // Whoever scrapes at this moment gets an answer; nobody waits longer for a page.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.admin.finished()).await;
-        Ok(if left.is_empty() { Drained::Clean } else { Drained::Left(left) })
+        Ok(if left.is_empty() {
+            Drained::Clean
+        } else {
+            Drained::Left(left)
+        })
     }
 }
 

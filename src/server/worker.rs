@@ -33,10 +33,14 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts the thread; it ends after the flush and gives what was left behind.
     pub(super) fn start(self) -> io::Result<JoinHandle<io::Result<Vec<Left>>>> {
-        thread::Builder::new().name(format!("worker-{}", self.index)).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(self.run())
-        })
+        thread::Builder::new()
+            .name(format!("worker-{}", self.index))
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?;
+                runtime.block_on(self.run())
+            })
     }
 
     async fn run(mut self) -> io::Result<Vec<Left>> {
@@ -44,14 +48,18 @@ impl Worker {
             let socket = TcpListener::from_std(socket)?;
             let service = GateService(self.gate.clone());
             let watch = self.connections.clone();
-            self.connections.spawn(listener::serve(socket, self.shared.clone(), service, watch));
+            self.connections
+                .spawn(listener::serve(socket, self.shared.clone(), service, watch));
         }
         // The sender is dropped only with the server, and then there is nothing to wait for either.
         let until = match self.flush_until.wait_for(Option::is_some).await {
             Ok(until) => until.unwrap_or_else(Instant::now),
             Err(_) => Instant::now(),
         };
-        Ok(self.dispatch.flush(until.saturating_duration_since(Instant::now())).await)
+        Ok(self
+            .dispatch
+            .flush(until.saturating_duration_since(Instant::now()))
+            .await)
     }
 }
 
@@ -61,7 +69,11 @@ struct GateService(Gate);
 
 impl listener::Service for GateService {
     async fn call(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
-        let scheme = if peer.secure { Scheme::Https } else { Scheme::Http };
+        let scheme = if peer.secure {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
         let address: SocketAddr = peer.address;
         self.0.handle(request, address, scheme).await
     }

@@ -4,5 +4,37 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "neighbours end with their test, not in a drain"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "`support` is a library of this binary's own"
+)]
 
 mod support;
+
+mod tls;
+
+mod limits;
+
+mod frames;
+mod routing;
+mod verify;
+
+mod filter;
+mod transform;
+
+mod guests;
+
+mod forwarded;
+
+mod delivery;
+
+mod buffer;
+mod reload;
+
+mod drain;
+
+mod admin;

@@ -40,7 +40,10 @@ struct Stage {
 }
 
 pub(super) fn demo(options: &Demo) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
@@ -65,9 +68,17 @@ async fn play(options: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     };
     let foundation = Foundation::new(workshop.telemetry.clone(), workshop.buffer.clone());
     let server = Server::bind(plan, foundation)?;
-    let gate = server.addresses().first().copied().ok_or_else(|| io::Error::other("no address"))?;
+    let gate = server
+        .addresses()
+        .first()
+        .copied()
+        .ok_or_else(|| io::Error::other("no address"))?;
     let admin = server.admin_address().unwrap_or(gate);
-    let stage = Stage { gate, admin, upstream: upstream_address };
+    let stage = Stage {
+        gate,
+        admin,
+        upstream: upstream_address,
+    };
     let (reload, _nobody_reloads) = mpsc::channel(1);
     let running = server.start(reload)?;
 
@@ -79,7 +90,11 @@ async fn play(options: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     }
     running.drain().await?;
     props.request();
-    Ok(if is_as_promised { Exit::Ok } else { Exit::Failure })
+    Ok(if is_as_promised {
+        Exit::Ok
+    } else {
+        Exit::Failure
+    })
 }
 
 /// The demo's configuration with its ports filled in.
@@ -91,7 +106,14 @@ fn plan(
         .replace("GATE", &free(GATE_PORT)?.to_string())
         .replace("ADMIN", &free(ADMIN_PORT)?.to_string())
         .replace("UPSTREAM", &upstream.port().to_string());
-    Ok(workshop.load(&Written::Text { name: "demo.toml", toml, environment: SECRETS }, None))
+    Ok(workshop.load(
+        &Written::Text {
+            name: "demo.toml",
+            toml,
+            environment: SECRETS,
+        },
+        None,
+    ))
 }
 
 /// This port, or 0 when somebody has it already.
@@ -104,17 +126,33 @@ fn free(port: u16) -> io::Result<u16> {
 }
 
 fn introduce(stage: &Stage) {
-    println!("Hookgate {}: a gate, an upstream and a sender on this machine\n", env!("CARGO_PKG_VERSION"));
-    println!("  gate      http://{}   /github /chat /stripe /slack", stage.gate);
+    println!(
+        "Hookgate {}: a gate, an upstream and a sender on this machine\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    println!(
+        "  gate      http://{}   /github /chat /stripe /slack",
+        stage.gate
+    );
     println!("  upstream  http://{}   /app /chat", stage.upstream);
-    println!("  admin     http://{}   page, /metrics, /live, /ready\n", stage.admin);
+    println!(
+        "  admin     http://{}   page, /metrics, /live, /ready\n",
+        stage.admin
+    );
 }
 
 fn invite(stage: &Stage) {
-    let Stage { gate, admin, upstream } = stage;
+    let Stage {
+        gate,
+        admin,
+        upstream,
+    } = stage;
     println!("Now you; everything stays up until ctrl-c.\n");
     println!("  a forgery      curl -i -d '{{}}' http://{gate}/github");
-    println!("  a real one     GITHUB_WEBHOOK_SECRET={} hookgate send github push \\", secret("GITHUB_WEBHOOK_SECRET"));
+    println!(
+        "  a real one     GITHUB_WEBHOOK_SECRET={} hookgate send github push \\",
+        secret("GITHUB_WEBHOOK_SECRET")
+    );
     println!("                   --to http://{gate}/github --secret-env GITHUB_WEBHOOK_SECRET");
     println!("  break it       curl -X POST http://{upstream}/fail/3");
     println!("  what happened  curl http://{admin}/metrics\n");
@@ -122,5 +160,8 @@ fn invite(stage: &Stage) {
 
 /// One of the demo's keys, as it is written.
 fn secret(name: &str) -> &'static str {
-    SECRETS.iter().find(|(key, _)| *key == name).map_or("", |(_, secret)| secret)
+    SECRETS
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map_or("", |(_, secret)| secret)
 }

@@ -17,7 +17,34 @@ use crate::webhook::Arrival;
 /// How often the upstream fails before it is back.
 const FAILURES: usize = 3;
 
-/// One webhook of a scene.
+/// One webhook, and what must come of it.
+#[derive(Clone, Copy)]
+struct Scene {
+    title: &'static str,
+    webhook: Webhook,
+    /// Deliveries that the upstream refuses first.
+    failures: usize,
+    status: StatusCode,
+    /// Deliveries that it takes.
+    delivered: usize,
+    tell: Tell,
+}
+
+/// What is worth showing of a scene beside the sender's status.
+#[derive(Clone, Copy)]
+enum Tell {
+    /// The delivery's head.
+    Delivery,
+    /// The delivery's body.
+    Body,
+    /// The sender's answer.
+    Answer,
+    /// That nothing arrived, in these words.
+    Nothing(&'static str),
+}
+
+/// A webhook as its provider sends it.
+#[derive(Clone, Copy)]
 struct Webhook {
     preset: &'static str,
     event: &'static str,
@@ -26,36 +53,14 @@ struct Webhook {
     tampered: bool,
 }
 
-/// Plays all scenes; false when one of them did not end as it should.
-pub(super) async fn play(stage: &Stage, upstream: &Upstream) -> bool {
-    let push = || Webhook {
+fn scenes() -> [Scene; 6] {
+    let push = Webhook {
         preset: "github",
         event: "push",
         route: "/github",
         secret: secret("GITHUB_WEBHOOK_SECRET"),
         tampered: false,
     };
-    let mut good = true;
-
-    let (answer, seen) = run("1  accepted", push(), stage, upstream).await;
-    good &= expect(&answer, StatusCode::OK, &seen, 1);
-    say(&format!("upstream: {}", brief(&seen)));
-
-    let forged = Webhook { tampered: true, ..push() };
-    let (answer, seen) = run("2  tampered (one letter of the body changed)", forged, stage, upstream).await;
-    good &= expect(&answer, StatusCode::UNAUTHORIZED, &seen, 0);
-    say("upstream: saw nothing");
-
-    let star = Webhook { event: "star", ..push() };
-    let (answer, seen) = run("3  filtered (the route wants pushes and pull requests)", star, stage, upstream).await;
-    good &= expect(&answer, StatusCode::OK, &seen, 0);
-    say("upstream: saw nothing, and the sender will not try again");
-
-    let chat = Webhook { route: "/chat", ..push() };
-    let (answer, seen) = run("4  transformed (a push becomes a chat message)", chat, stage, upstream).await;
-    good &= expect(&answer, StatusCode::OK, &seen, 1);
-    say(&format!("upstream: {}", body(&seen)));
-
     let challenge = Webhook {
         preset: "slack",
         event: "url_verification",
@@ -63,11 +68,6 @@ pub(super) async fn play(stage: &Stage, upstream: &Upstream) -> bool {
         secret: secret("SLACK_SIGNING_SECRET"),
         tampered: false,
     };
-    let (answer, seen) = run("5  handshake (Slack asks who we are)", challenge, stage, upstream).await;
-    good &= expect(&answer, StatusCode::OK, &seen, 0);
-    say(&format!("answer:   {}", text(&answer)));
-
-    upstream.fail(FAILURES);
     let paid = Webhook {
         preset: "stripe",
         event: "invoice.paid",
@@ -75,10 +75,76 @@ pub(super) async fn play(stage: &Stage, upstream: &Upstream) -> bool {
         secret: secret("STRIPE_WEBHOOK_SECRET"),
         tampered: false,
     };
-    let title = "6  retried (the upstream fails three times, the sender waits)";
-    let (answer, seen) = run(title, paid, stage, upstream).await;
-    good &= expect(&answer, StatusCode::OK, &seen, 1);
-    say(&format!("upstream: {}", brief(&seen)));
+    let accepted = Scene {
+        title: "1  accepted",
+        webhook: push,
+        failures: 0,
+        status: StatusCode::OK,
+        delivered: 1,
+        tell: Tell::Delivery,
+    };
+    [
+        accepted,
+        Scene {
+            title: "2  tampered (one letter of the body changed)",
+            webhook: Webhook {
+                tampered: true,
+                ..push
+            },
+            status: StatusCode::UNAUTHORIZED,
+            delivered: 0,
+            tell: Tell::Nothing("saw nothing"),
+            ..accepted
+        },
+        Scene {
+            title: "3  filtered (the route wants pushes and pull requests)",
+            webhook: Webhook {
+                event: "star",
+                ..push
+            },
+            delivered: 0,
+            tell: Tell::Nothing("saw nothing, and the sender will not try again"),
+            ..accepted
+        },
+        Scene {
+            title: "4  transformed (a push becomes a chat message)",
+            webhook: Webhook {
+                route: "/chat",
+                ..push
+            },
+            tell: Tell::Body,
+            ..accepted
+        },
+        Scene {
+            title: "5  handshake (Slack asks who we are)",
+            webhook: challenge,
+            delivered: 0,
+            tell: Tell::Answer,
+            ..accepted
+        },
+        Scene {
+            title: "6  retried (the upstream fails three times, the sender waits)",
+            webhook: paid,
+            failures: FAILURES,
+            ..accepted
+        },
+    ]
+}
+
+/// Plays all scenes; false when one of them did not end as it should.
+pub(super) async fn play(stage: &Stage, upstream: &Upstream) -> bool {
+    let mut good = true;
+    for scene in scenes() {
+        upstream.fail(scene.failures);
+        let (answer, seen) = run(scene.title, scene.webhook, stage, upstream).await;
+        good &= expect(answer.as_ref(), scene.status, &seen, scene.delivered);
+        say(&match scene.tell {
+            Tell::Delivery => format!("upstream: {}", brief(&seen)),
+            Tell::Body => format!("upstream: {}", body(&seen)),
+            Tell::Answer => format!("answer:   {}", text(answer.as_ref())),
+            Tell::Nothing(words) => format!("upstream: {words}"),
+        });
+    }
     println!();
     good
 }
@@ -100,9 +166,17 @@ async fn run(
             return (None, Vec::new());
         }
     };
-    let Webhook { preset, event, route, .. } = webhook;
+    let Webhook {
+        preset,
+        event,
+        route,
+        ..
+    } = webhook;
     let took = millis(started.elapsed());
-    say(&format!("sender:   {preset} {event} → {route}   {} in {took}", answer.status));
+    say(&format!(
+        "sender:   {preset} {event} → {route}   {} in {took}",
+        answer.status
+    ));
     (Some(answer), upstream.take())
 }
 
@@ -110,18 +184,34 @@ async fn send(webhook: &Webhook, stage: &Stage) -> Result<Answer, String> {
     let preset = preset::find(webhook.preset).ok_or("no such preset")?;
     let body = samples::find(webhook.preset, webhook.event).ok_or("no such sample")?;
     let secret = webhook.secret.as_bytes();
-    let mut signed = sign(preset, webhook.event, body.as_bytes(), secret, Arrival::now())
-        .map_err(|error| error.to_string())?;
+    let mut signed = sign(
+        preset,
+        webhook.event,
+        body.as_bytes(),
+        secret,
+        Arrival::now(),
+    )
+    .map_err(|error| error.to_string())?;
     if webhook.tampered {
         tamper(&mut signed.body);
     }
-    call(&format!("http://{}{}", stage.gate, webhook.route), signed, None).await
+    call(
+        &format!("http://{}{}", stage.gate, webhook.route),
+        signed,
+        None,
+    )
+    .await
 }
 
-fn expect(answer: &Option<Answer>, status: StatusCode, seen: &[Received], count: usize) -> bool {
-    let kept = answer.as_ref().is_some_and(|answer| answer.status == status) && seen.len() == count;
+fn expect(answer: Option<&Answer>, status: StatusCode, seen: &[Received], count: usize) -> bool {
+    let kept = answer
+        .as_ref()
+        .is_some_and(|answer| answer.status == status)
+        && seen.len() == count;
     if !kept {
-        say(&format!("this is not as it should be: {status} and {count} delivered were expected"));
+        say(&format!(
+            "this is not as it should be: {status} and {count} delivered were expected"
+        ));
     }
     kept
 }
@@ -135,7 +225,12 @@ fn brief(seen: &[Received]) -> String {
         return "saw nothing".to_owned();
     };
     let field = |name: &str| {
-        received.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned()
+        received
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("?")
+            .to_owned()
     };
     format!(
         "POST {}   {} bytes   hookgate-id: {}   hookgate-attempt: {}",
@@ -153,8 +248,8 @@ fn body(seen: &[Received]) -> String {
     )
 }
 
-fn text(answer: &Option<Answer>) -> String {
-    answer.as_ref().map_or_else(String::new, |answer| {
+fn text(answer: Option<&Answer>) -> String {
+    answer.map_or_else(String::new, |answer| {
         String::from_utf8_lossy(&answer.body).into_owned()
     })
 }

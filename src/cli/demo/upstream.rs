@@ -47,10 +47,21 @@ impl Upstream {
     pub(super) async fn start(watch: &Watch) -> io::Result<(Self, SocketAddr)> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = socket.local_addr()?;
-        let upstream = Self { state: Arc::default() };
-        let settings = Settings { addresses: vec![address], tls: None, limits: Limits::default() };
+        let upstream = Self {
+            state: Arc::default(),
+        };
+        let settings = Settings {
+            addresses: vec![address],
+            tls: None,
+            limits: Limits::default(),
+        };
         let shared = Shared::new(&settings, Telemetry::new());
-        watch.spawn(listener::serve(socket, shared, upstream.clone(), watch.clone()));
+        watch.spawn(listener::serve(
+            socket,
+            shared,
+            upstream.clone(),
+            watch.clone(),
+        ));
         Ok((upstream, address))
     }
 
@@ -66,24 +77,34 @@ impl Upstream {
 
     fn received(&self) -> std::sync::MutexGuard<'_, Vec<Received>> {
         // A push or a take leaves the list whole, whoever panicked.
-        self.state.received.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state
+            .received
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn answer(&self, request: Request<Incoming>) -> (StatusCode, String) {
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
-        if let Some(count) = path.strip_prefix("/fail/").and_then(|count| count.parse().ok()) {
+        if let Some(count) = path
+            .strip_prefix("/fail/")
+            .and_then(|count| count.parse().ok())
+        {
             self.fail(count);
-            return (StatusCode::OK, format!("the next {count} deliveries get a 503\n"));
+            return (
+                StatusCode::OK,
+                format!("the next {count} deliveries get a 503\n"),
+            );
         }
         let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
             return (StatusCode::BAD_REQUEST, "the body broke off\n".to_owned());
         };
-        let failing = self.state.failures_left.fetch_update(
-            Ordering::SeqCst,
-            Ordering::SeqCst,
-            |left| left.checked_sub(1),
-        );
+        let failing =
+            self.state
+                .failures_left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                    left.checked_sub(1)
+                });
         if failing.is_ok() {
             return (StatusCode::SERVICE_UNAVAILABLE, "told to fail\n".to_owned());
         }
@@ -91,7 +112,11 @@ impl Upstream {
         if received.len() == RECEIVED_MAX {
             received.remove(0);
         }
-        received.push(Received { path, headers: parts.headers, body: body.to_bytes() });
+        received.push(Received {
+            path,
+            headers: parts.headers,
+            body: body.to_bytes(),
+        });
         (StatusCode::OK, "thank you\n".to_owned())
     }
 }

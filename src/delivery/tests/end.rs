@@ -106,7 +106,10 @@ async fn an_upstream_that_comes_back_does_not_meet_the_whole_backlog() {
 
 #[test]
 fn a_delivery_whose_attempt_is_torn_down_waits_again() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let house = House::new();
     runtime.block_on(async {
         let peer = Peer::new().await;

@@ -34,7 +34,7 @@ impl Host for Guest {
             return Ok(Err(CryptoError::UnknownKey));
         };
         let message = self.pieces(&message);
-        let matched = crypto::verify(keys, &algorithm, message, &signature, encoding);
+        let matched = crypto::verify(keys, &algorithm, &message, &signature, encoding);
         Ok(matched.map(|matched| self.report(&key, matched)))
     }
 

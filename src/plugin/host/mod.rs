@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+#[expect(unreachable_pub, reason = "`bindgen!` exports it again, as `pub`")]
 pub use self::deliveries::Draft;
 use self::stdio::Tail;
 use super::budget::Budget;

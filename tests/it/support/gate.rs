@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,10 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use super::Call;
-
-/// A test that waits longer than this waits for something that does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::{Answer, Call, PATIENCE};
 
 /// A running `hookgate run`; killed when dropped.
 pub struct Gate {
@@ -31,7 +27,7 @@ impl Gate {
     /// Starts a gate with these routes and upstreams; `[server]` and `[admin]` with free ports are
     /// put in front unless the text has them.
     pub async fn start(toml: &str) -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), toml, &[]).await
+        Self::start_in(folder(), toml, &[]).await
     }
 
     /// The same in a folder that the test has put files into, with environment variables.
@@ -116,9 +112,17 @@ impl Gate {
         }
     }
 
+    /// Asks the admin, by its address: it answers to no other name.
+    pub async fn ask(&self, call: &Call) -> Answer {
+        call.clone()
+            .field("host", "127.0.0.1")
+            .send(self.admin)
+            .await
+    }
+
     /// The metrics page.
     pub async fn metrics(&self) -> String {
-        Call::get("/metrics").send(self.admin).await.text()
+        self.ask(&Call::get("/metrics")).await.text()
     }
 
     /// The value of one series, written as on the page, without its value.
@@ -130,6 +134,17 @@ impl Gate {
         });
         let line = line.unwrap_or_else(|| panic!("no `{series}` in:\n{page}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Asks until a series has this value: for what happens behind the last log line about it.
+    pub async fn wait_for_metric(&self, series: &str, value: f64) {
+        let reached = async { while self.metric(series).await != value {} };
+        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+            panic!(
+                "`{series}` is not {value} but {}",
+                self.metric(series).await
+            );
+        }
     }
 
     /// Writes another configuration over the first one and asks for a reload.
@@ -148,14 +163,50 @@ impl Gate {
         assert!(sent.success());
     }
 
+    /// Writes another configuration over the first one and has it put in force.
+    pub async fn apply(&mut self, toml: &str) {
+        self.reload(toml);
+        self.wait_for_log(|line| line["msg"] == "configuration reloaded")
+            .await;
+    }
+
+    /// Writes a configuration that is refused; what the operator reads.
+    pub async fn refuse(&mut self, toml: &str) -> String {
+        self.reload(toml);
+        let refused = "reload refused, the configuration in force stays";
+        let line = self.wait_for_log(|line| line["msg"] == refused).await;
+        line["report"].as_str().unwrap().to_owned()
+    }
+
     /// How it ended, with its whole log.
     pub async fn ended(mut self) -> (ExitStatus, Vec<String>) {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        let status = status.expect("the gate ends").unwrap();
+        let Ok(status) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {
+            panic!("the gate does not end; its log:\n{}", self.log().join("\n"));
+        };
+        let status = status.unwrap();
         // The pipe is read to its end before the log is looked at.
         while self.grown.changed().await.is_ok() {}
         (status, self.log())
     }
+}
+
+/// `hookgate check` on a configuration in this folder: its exit code and what it says.
+pub async fn check(folder: &TempDir, toml: &str) -> (i32, String) {
+    std::fs::write(folder.path().join("config.toml"), complete(toml)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hookgate"))
+        .args(["check", "--config", "config.toml"])
+        .current_dir(folder.path())
+        .env("HOOKGATE_CACHE", cache())
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), said)
+}
+
+/// A folder for a configuration and its files.
+pub fn folder() -> Arc<TempDir> {
+    Arc::new(TempDir::new().unwrap())
 }
 
 /// One cache of compiled plugins for all tests of a run.

@@ -1,13 +1,15 @@
 //! A sender: the bytes of a call, over a socket or over TLS, and the answer as it came.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::Authority;
+use super::{Authority, PATIENCE};
 
 /// One call, written out byte by byte.
 #[derive(Clone)]
@@ -73,16 +75,69 @@ impl Call {
 
     /// Over a connection of its own.
     pub async fn send(&self, to: SocketAddr) -> Answer {
-        let mut stream = TcpStream::connect(to).await.unwrap();
-        stream.write_all(&self.bytes()).await.unwrap();
-        Answer::read(&mut stream).await
+        Connection::open(to).await.call(self).await
     }
 
     /// Over a TLS connection of its own.
     pub async fn send_tls(&self, to: SocketAddr, name: &str, authority: &Authority) -> Answer {
-        let mut stream = authority.connect(to, name, &[b"http/1.1"]).await.unwrap();
-        stream.write_all(&self.bytes()).await.unwrap();
-        Answer::read(&mut stream).await
+        let stream = authority.connect(to, name, &[b"http/1.1"]).await.unwrap();
+        Connection::over(stream).call(self).await
+    }
+}
+
+/// A sender's end of a connection, for more than one call or for less than a whole one.
+pub struct Connection<T = TcpStream>(T);
+
+impl Connection {
+    pub async fn open(to: SocketAddr) -> Self {
+        Self(TcpStream::connect(to).await.unwrap())
+    }
+
+    /// Whether nothing has come back by now.
+    pub fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        matches!(self.0.try_read(&mut byte), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
+    pub fn over(stream: T) -> Self {
+        Self(stream)
+    }
+
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// The next answer, complete.
+    pub async fn answer(&mut self) -> Answer {
+        let answer = tokio::time::timeout(PATIENCE, Answer::read(&mut self.0)).await;
+        answer.expect("an answer comes")
+    }
+
+    pub async fn call(&mut self, call: &Call) -> Answer {
+        self.write(call.bytes()).await;
+        self.answer().await
+    }
+
+    /// Exactly these many bytes.
+    pub async fn read(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        let read = tokio::time::timeout(PATIENCE, self.0.read_exact(&mut bytes)).await;
+        read.expect("bytes come").unwrap();
+        bytes
+    }
+
+    /// What still comes until the other side closes.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await;
+        match read.expect("the connection is closed") {
+            Ok(_) => bytes,
+            // Closing with bytes unread is a reset.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => bytes,
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 
@@ -150,16 +205,24 @@ impl Answer {
 
 /// A GitHub webhook, signed as docs.github.com "Validating webhook deliveries" says.
 pub fn github(target: &str, event: &str, secret: &str, body: &str) -> Call {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let mac = hmac::sign(&key, body.as_bytes());
-    let hex: String = mac
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let signature = hex(&mac(secret.as_bytes(), body.as_bytes()));
     Call::post(target, body)
         .field("content-type", "application/json")
         .field("x-github-event", event)
         .field("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958")
-        .field("x-hub-signature-256", &format!("sha256={hex}"))
+        .field("x-hub-signature-256", &format!("sha256={signature}"))
+}
+
+/// HMAC-SHA256, what nearly every provider signs with.
+pub fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::sign(&key, message).as_ref().to_vec()
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }

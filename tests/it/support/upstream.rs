@@ -3,14 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
 
-/// A test that waits longer than this waits for something that does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::PATIENCE;
 
 /// What the upstream does with one request.
 #[derive(Clone)]
@@ -19,6 +17,8 @@ pub enum Act {
     Answer(u16, Vec<(&'static str, String)>, String),
     /// Closes without a word.
     Close,
+    /// Answers 200 as soon as it gets a permit.
+    Await(Arc<Semaphore>),
     /// Says nothing more, and keeps the connection.
     Hang,
     /// Writes these bytes and closes.
@@ -74,14 +74,20 @@ impl Upstream {
         Self::start(|request| Act::status(statuses[request.number.min(statuses.len() - 1)])).await
     }
 
+    /// Answers each request 200 when the test gives a permit for it.
+    pub async fn awaiting() -> (Self, Arc<Semaphore>) {
+        let permits = Arc::new(Semaphore::new(0));
+        let act = Act::Await(Arc::clone(&permits));
+        (Self::start(move |_| act.clone()).await, permits)
+    }
+
     /// Does with each request what `act` says.
     pub async fn start(act: impl Fn(&Received) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::start_on(listener, act)
     }
 
-    /// The same on a socket that is bound already, for an upstream that comes back.
-    pub fn start_on(
+    fn start_on(
         listener: TcpListener,
         act: impl Fn(&Received) -> Act + Send + Sync + 'static,
     ) -> Self {
@@ -118,6 +124,29 @@ impl Upstream {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+}
+
+/// An upstream that is not there: connections are refused, and the port stays its own.
+pub struct Absent {
+    socket: TcpSocket,
+}
+
+impl Absent {
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        Self { socket }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.socket.local_addr().unwrap())
+    }
+
+    /// It is there from now on, and answers 200.
+    pub fn comes_back(self) -> Upstream {
+        let act = |_: &Received| Act::Answer(200, Vec::new(), "ok".to_owned());
+        Upstream::start_on(self.socket.listen(64).unwrap(), act)
     }
 }
 
@@ -176,6 +205,12 @@ async fn serve(
                 }
                 stream
                     .write_all((answer + "\r\n" + &body).as_bytes())
+                    .await?;
+            }
+            Act::Await(permits) => {
+                permits.acquire().await.unwrap().forget();
+                stream
+                    .write_all(b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok")
                     .await?;
             }
             Act::Close => return Ok(()),

@@ -1,0 +1,3 @@
+;; world: test:guests/no-stage
+;; A component, but no plugin.
+(module (func (export "greet")))

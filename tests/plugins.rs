@@ -1,0 +1,16 @@
+//! Guests against the host: what they may, what they may not, and what the operator reads about it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "plugins/hostile.rs"]
+mod hostile;
+#[path = "plugins/load.rs"]
+mod load;
+#[path = "plugins/verdict.rs"]
+mod verdict;
+#[path = "plugins/world.rs"]
+mod world;
