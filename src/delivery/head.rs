@@ -96,6 +96,7 @@ pub(super) fn answered(fields: HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
             // It would send the sender to a port behind the gate.
             || *name == header::ALT_SVC
             || name.as_str().starts_with("hookgate-")
+            || name.as_str().contains('_')
             || nominated.contains(name)
     };
     let mut kept = Vec::with_capacity(fields.len());
