@@ -96,7 +96,7 @@ where
         stream,
         pace: Arc::clone(&pace),
     });
-    let answered = service_fn(|request| answer(&service, request, peer, &pace));
+    let answered = service_fn(|request| answer(service.clone(), request, peer, Arc::clone(&pace)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // `Pace` times heads and pauses; hyper would make a timer for every head.
@@ -138,10 +138,7 @@ where
     let io = TokioIo::new(stream);
     let answered = service_fn({
         let pace = Arc::clone(&pace);
-        move |request| {
-            let (service, pace) = (service.clone(), Arc::clone(&pace));
-            async move { answer(&service, request, peer, &pace).await }
-        }
+        move |request| answer(service.clone(), request, peer, Arc::clone(&pace))
     });
     let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(Tracked(watch.clone()))
@@ -228,22 +225,27 @@ async fn finish<C: Future>(mut connection: Pin<&mut C>, pace: &Pace, limits: &Li
     }
 }
 
-async fn answer<S: Service>(
-    service: &S,
+/// Not an `async fn`: the call has begun when hyper hands it over, before it looks for more bytes, and
+/// not when its future is first polled.
+fn answer<S: Service>(
+    service: S,
     request: Request<Incoming>,
     peer: Peer,
-    pace: &Arc<Pace>,
-) -> Result<Response<Untaken>, std::convert::Infallible> {
+    pace: Arc<Pace>,
+) -> impl Future<Output = Result<Response<Untaken>, std::convert::Infallible>> + Send {
     /// A call is over when its future is dropped too: the sender hung up.
-    struct Answered<'a>(&'a Pace);
-    impl Drop for Answered<'_> {
+    struct Answered(Arc<Pace>);
+    impl Drop for Answered {
         fn drop(&mut self) {
             self.0.answered(Instant::now());
         }
     }
     pace.call();
-    let _answered = Answered(pace);
-    Ok(answer::enter(service.call(request, peer).await, pace))
+    let answered = Answered(pace);
+    async move {
+        let response = service.call(request, peer).await;
+        Ok(answer::enter(response, &answered.0))
+    }
 }
 
 /// A stream that tells its [`Pace`] when bytes are wanted and when they arrive.
