@@ -46,11 +46,12 @@ impl Running {
         let (socket, admin) = bound.open(state);
         let socket = TcpListener::from_std(socket)?;
         // In the clear, whatever the webhooks' listener speaks: it is on the loopback or behind a token.
-        // With places of its own: a house full of senders must not lock its operators out.
+        // With places and a ledger of its own: a house full of senders must not lock its operators out.
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let shared = Shared {
             tls: Arc::default(),
             permits,
+            untaken: Arc::default(),
             ..shared.clone()
         };
         let watch = self.admin.watch();

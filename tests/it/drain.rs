@@ -226,10 +226,11 @@ async fn what_an_upstream_never_answers_is_named_once_too() {
 
 #[tokio::test]
 async fn a_second_signal_ends_at_once() {
-    let upstream = Upstream::start(|_| Act::Hang).await;
+    let mut upstream = Upstream::start(|_| Act::Hang).await;
     let mut gate = Gate::start(&(server("1h") + &hook(&upstream))).await;
     let mut sender = Connection::open(gate.address).await;
     sender.write(Call::post("/hook", "x").bytes()).await;
+    upstream.next().await;
 
     gate.signal("TERM");
     draining(&mut gate).await;
