@@ -33,6 +33,7 @@ mod forwarded;
 mod delivery;
 
 mod buffer;
+mod cli;
 mod reload;
 
 mod drain;

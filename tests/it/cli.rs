@@ -1,0 +1,98 @@
+//! The commands beside `run`, against a gate that runs.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use tokio::process::Command;
+
+use crate::support::{Call, Gate, Upstream, folder};
+
+const SECRET: (&str, &str) = ("GITHUB_WEBHOOK_SECRET", "a-long-random-text");
+
+/// A port that nobody has at the moment: `send` reads it from the configuration.
+fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
+async fn hookgate(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_hookgate"))
+        .args(arguments)
+        .current_dir(gate.folder())
+        .envs([SECRET])
+        .output()
+        .await
+        .unwrap();
+    let printed = [stdout, stderr].concat();
+    (status.code(), String::from_utf8(printed).unwrap())
+}
+
+#[tokio::test]
+async fn send_is_signed_as_its_provider_signs_and_tampering_shows() {
+    let mut upstream = Upstream::ok().await;
+    let toml = format!(
+        "[server]\nlisten = [\"127.0.0.1:{}\"]\n\
+         [upstreams.ci]\nurl = \"{}/ci\"\n\
+         [routes.github]\npath = \"/github\"\nforward = \"ci\"\n\
+         [[routes.github.plugins]]\nuse = \"signature\"\n\
+         with = {{ preset = \"github\", keys = [{{ env = \"GITHUB_WEBHOOK_SECRET\" }}] }}\n",
+        free_port(),
+        upstream.url(),
+    );
+    let gate = Gate::start_in(folder(), &toml, &[SECRET]).await;
+
+    let (code, printed) = hookgate(&gate, &["send", "github", "push"]).await;
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("← 200 OK"), "{printed}");
+    assert_eq!(upstream.next().await.field("x-github-event"), Some("push"));
+
+    let (code, printed) = hookgate(&gate, &["send", "github", "push", "--tamper"]).await;
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("← 401 Unauthorized"), "{printed}");
+    assert!(upstream.is_quiet());
+}
+
+#[tokio::test]
+async fn send_names_the_presets_and_the_events_that_there_are() {
+    let upstream = Upstream::ok().await;
+    let gate = Gate::start(&crate::support::hook(&upstream)).await;
+
+    let (code, printed) = hookgate(&gate, &["send", "gihub", "push"]).await;
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        printed,
+        "error: no preset is named `gihub`\n\n  \
+         there are: github, shopify, slack, standard-webhooks, stripe\n"
+    );
+
+    let (code, printed) = hookgate(&gate, &["send", "stripe"]).await;
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        printed,
+        "error: name an event of `stripe`\n\n  there are:\n    \
+         invoice.paid\n    payment_intent.succeeded\n"
+    );
+}
+
+#[tokio::test]
+async fn run_to_forwards_everything_without_a_file() {
+    let mut upstream = Upstream::ok().await;
+    let (port, folder) = (free_port(), folder());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hookgate"))
+        .args(["run", "--to", &upstream.url(), "--listen", &format!("127.0.0.1:{port}")])
+        .args(["--admin", "off"])
+        .current_dir(folder.path())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let address = ([127, 0, 0, 1], port).into();
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        tokio::task::yield_now().await;
+    }
+
+    for target in ["/", "/any/path?x=1"] {
+        assert_eq!(Call::post(target, "{}").send(address).await.status, 200);
+        assert_eq!(upstream.next().await.target, target);
+    }
+}
