@@ -75,12 +75,12 @@ impl Running {
             (plan.drain_grace, plan.listener.limits.connections_max)
         };
         self.readiness.enter(Phase::Draining);
+        self.connections.request();
         self.telemetry.emit(&Event::Draining {
             connections: connections_max.saturating_sub(self.permits.available_permits()),
             deliveries: self.buffer.fill().0,
             grace,
         });
-        self.connections.request();
         // A quarter is kept for what waits, however long the senders take.
         let _ = tokio::time::timeout(grace - grace / 4, self.connections.finished()).await;
         self.deliveries.request();
