@@ -116,28 +116,19 @@ async fn a_post_to_the_admin_reloads_and_answers_what_came_of_it() {
 #[tokio::test]
 async fn what_is_bound_or_sized_at_start_is_refused_with_the_setting_that_says_so() {
     let upstream = Upstream::ok().await;
-    let whole = |server: &str, more: &str| {
-        format!(
-            "[server]\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n{more}{}",
-            hook(&upstream)
-        )
-    };
+    let whole = |server: &str| format!("[server]\n{server}\n{}", hook(&upstream));
     let listen = "listen = [\"127.0.0.1:0\"]";
 
-    for (server, more, setting) in [
-        ("listen = [\"127.0.0.1:1\"]", "", "`server.listen`"),
+    for (server, setting) in [
+        ("listen = [\"127.0.0.1:1\"]", "`server.listen`"),
         (
             &format!("{listen}\nlimits = {{ idle = \"5s\" }}"),
-            "",
             "`server.limits`",
         ),
-        (&format!("{listen}\nworkers = 7"), "", "`server.workers`"),
-        (listen, "[buffer]\nmax_deliveries = 7\n", "`buffer`"),
+        (&format!("{listen}\nworkers = 7"), "`server.workers`"),
     ] {
-        let mut gate = Gate::start(&whole(listen, "")).await;
-        let report = gate
-            .refuse(&whole(server, more).replace("/hook", "/moved"))
-            .await;
+        let mut gate = Gate::start(&whole(listen)).await;
+        let report = gate.refuse(&whole(server).replace("/hook", "/moved")).await;
 
         let sentence = "takes effect at a start only: restart, or take the change back";
         assert_eq!(report, format!("{setting} {sentence}"));
@@ -146,6 +137,34 @@ async fn what_is_bound_or_sized_at_start_is_refused_with_the_setting_that_says_s
             (200, 404)
         );
     }
+}
+
+#[tokio::test]
+async fn the_bounds_of_the_buffer_follow_the_plan_and_what_it_holds_stays() {
+    let (mut upstream, permits) = Upstream::awaiting().await;
+    let with = |deliveries: usize| {
+        hook(&upstream)
+            + "ack = \"early\"\nlossy = true\n"
+            + &format!("[buffer]\nmax_deliveries = {deliveries}\n")
+    };
+    let (tight, wide) = (with(1), with(2));
+    let gate = Gate::start(&wide).await;
+    let reload = async |toml: &str| {
+        gate.write(toml);
+        let answer = gate.ask(&Call::post("/api/reload", "")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    };
+    assert_eq!(status(&gate, "/hook").await, 202);
+
+    reload(&tight).await;
+    assert_eq!(status(&gate, "/hook").await, 503);
+    reload(&wide).await;
+    assert_eq!(status(&gate, "/hook").await, 202);
+
+    permits.add_permits(2);
+    upstream.next().await;
+    upstream.next().await;
+    assert!(upstream.is_quiet());
 }
 
 #[tokio::test]
