@@ -143,25 +143,38 @@ async fn what_waits_is_flushed_before_it_is_due() {
 }
 
 #[tokio::test]
-async fn a_sender_that_waits_for_a_retry_is_answered_and_not_kept() {
-    let mut upstream = Upstream::answers(&[503]).await;
-    let toml = server("20s") + &hook(&upstream) + "retry = { schedule = [\"5s\"] }\n";
+async fn a_sender_that_waits_for_a_retry_gets_it() {
+    let mut upstream = Upstream::answers(&[503, 200]).await;
+    let toml = server("20s") + &hook(&upstream) + "retry = { schedule = [\"300ms\"] }\n";
     let mut gate = Gate::start(&toml).await;
     let mut sender = Connection::open(gate.address).await;
     sender.write(Call::post("/hook", "x").bytes()).await;
-    gate.wait_for_log(|line| line["msg"] == "delivery waits")
-        .await;
+    gate.wait_for_log(|line| line["msg"] == "delivery waits").await;
 
     gate.signal("TERM");
-    let answer = sender.answer().await;
-    let (status, _) = gate.ended().await;
 
-    // Tried once more at once, and then the sender has it again: nothing was acknowledged.
-    assert_eq!(
-        (answer.status, answer.field("retry-after")),
-        (503, Some("5"))
-    );
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(sender.answer().await.status, 200);
+    assert_eq!(gate.ended().await.0.code(), Some(0));
+    upstream.next().await;
+    upstream.next().await;
+    assert!(upstream.is_quiet());
+}
+
+#[tokio::test]
+async fn a_sender_that_would_wait_beyond_the_grace_is_told_to_come_back() {
+    let mut upstream = Upstream::answers(&[503]).await;
+    let patient = "deadline = \"1h\"\nretry = { schedule = [\"30m\"] }\n";
+    let mut gate = Gate::start(&(server("2s") + &hook(&upstream) + patient)).await;
+    let mut sender = Connection::open(gate.address).await;
+    sender.write(Call::post("/hook", "x").bytes()).await;
+    gate.wait_for_log(|line| line["msg"] == "delivery waits").await;
+
+    gate.signal("TERM");
+
+    // Tried once more, and then the sender has it again: nothing was acknowledged.
+    let answer = sender.answer().await;
+    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("5")));
+    assert_eq!(gate.ended().await.0.code(), Some(0));
     assert_eq!(upstream.next().await.field("hookgate-attempt"), Some("1"));
     assert_eq!(upstream.next().await.field("hookgate-attempt"), Some("2"));
     assert!(upstream.is_quiet());
