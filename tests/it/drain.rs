@@ -149,7 +149,8 @@ async fn a_sender_that_waits_for_a_retry_gets_it() {
     let mut gate = Gate::start(&toml).await;
     let mut sender = Connection::open(gate.address).await;
     sender.write(Call::post("/hook", "x").bytes()).await;
-    gate.wait_for_log(|line| line["msg"] == "delivery waits").await;
+    gate.wait_for_log(|line| line["msg"] == "delivery waits")
+        .await;
 
     gate.signal("TERM");
 
@@ -167,13 +168,17 @@ async fn a_sender_that_would_wait_beyond_the_grace_is_told_to_come_back() {
     let mut gate = Gate::start(&(server("2s") + &hook(&upstream) + patient)).await;
     let mut sender = Connection::open(gate.address).await;
     sender.write(Call::post("/hook", "x").bytes()).await;
-    gate.wait_for_log(|line| line["msg"] == "delivery waits").await;
+    gate.wait_for_log(|line| line["msg"] == "delivery waits")
+        .await;
 
     gate.signal("TERM");
 
     // Tried once more, and then the sender has it again: nothing was acknowledged.
     let answer = sender.answer().await;
-    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("5")));
+    assert_eq!(
+        (answer.status, answer.field("retry-after")),
+        (503, Some("5"))
+    );
     assert_eq!(gate.ended().await.0.code(), Some(0));
     assert_eq!(upstream.next().await.field("hookgate-attempt"), Some("1"));
     assert_eq!(upstream.next().await.field("hookgate-attempt"), Some("2"));
