@@ -196,6 +196,36 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// A copy that shares no memory with the socket it was read from.
+    ///
+    /// Values and body are slices of what one read brought, 64 KiB at most: harmless while the sender
+    /// waits, but a webhook that is held for hours must weigh what [`weight`](Self::weight) says.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let copy = |value: &HeaderValue| {
+            let mut copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(value.clone());
+            copy.set_sensitive(value.is_sensitive());
+            copy
+        };
+        let fields = self
+            .fields
+            .iter()
+            .map(|(name, value)| (name.clone(), copy(value)));
+        Self {
+            id: self.id,
+            route: Arc::clone(&self.route),
+            method: self.method.clone(),
+            target: self.target.as_str().parse().unwrap_or(self.target.clone()),
+            host: self.host.as_ref().map(copy),
+            scheme: self.scheme,
+            fields: Fields::new(fields.collect()),
+            body: Bytes::copy_from_slice(&self.body),
+            arrival: self.arrival,
+            sender: self.sender,
+            public_url: self.public_url.clone(),
+        }
+    }
+
     /// Bytes that this webhook holds in memory, allocation overhead included, as the buffer counts them.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -246,4 +276,71 @@ pub struct Overlay {
     pub ordering_key: Option<Box<str>>,
     /// Makes a repeat harmless.
     pub dedupe: Option<Dedupe>,
+}
+
+/// Whether a path leaves where it says that it is, for any upstream that resolves it: a segment is `.`
+/// or `..` once `%2e` is a dot (RFC 3986, 6.2.2.2), `%2f`, `%5c` and `\` are separators, and what
+/// follows a `;` is a parameter (RFC 3986, 3.3), as servlet containers take it. Without the query.
+#[must_use]
+pub fn climbs(path: &str) -> bool {
+    if !path.bytes().any(|byte| byte == b'.' || byte == b'%') {
+        return false; // nearly every webhook, without an allocation
+    }
+    let decoded = path
+        .to_ascii_lowercase()
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "/")
+        .replace('\\', "/");
+    decoded
+        .split('/')
+        .filter_map(|segment| segment.split(';').next())
+        .any(|segment| segment == "." || segment == "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::climbs;
+
+    #[test]
+    fn a_path_with_dot_segments_climbs_in_every_encoding() {
+        for path in [
+            "..",
+            "/.",
+            "/./a",
+            "/a/..",
+            "/a/../b",
+            "/%2e%2E/a",
+            "/.%2e",
+            "/..%2fa",
+            "/a%2F..",
+            "/%2e%2e%2fadmin",
+            "/a%5c..%5Cb",
+            "/a\\..\\b",
+            "/..;/admin",
+            "/a/.;x=1/b",
+            "/%2e%2e;v=2%2fadmin",
+        ] {
+            assert!(climbs(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn dots_in_a_name_do_not_climb() {
+        for path in [
+            "/",
+            "/a/b",
+            "//a",
+            "/...",
+            "/a..b/c..",
+            "/..a",
+            "/.well-known/x",
+            "/%2Fa",
+            "/a%2fb.json",
+            "/a;../b",
+            "/%2e%2e%2e/a",
+        ] {
+            assert!(!climbs(path), "{path:?}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::duplicates::{Reservation, Seen};
 use super::hand::{Carried, Hand};
 use super::{
     Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
-    Promise, Upstream, overlay_weight,
+    Origin, Promise, Upstream, overlay_weight,
 };
 use crate::drain::Watch;
 use crate::plugin::Accepted;
@@ -140,8 +140,9 @@ impl Dispatch {
         const FULL: Acknowledgement = Acknowledgement::Full {
             retry_after: FULL_RETRY_AFTER,
         };
-        let delivery = |planned: Planned, permit| Delivery {
+        let delivery = |planned: Planned, permit, origin| Delivery {
             webhook: Arc::clone(webhook),
+            origin,
             overlay: planned.overlay,
             upstream: planned.upstream,
             contract: Arc::clone(contract),
@@ -169,7 +170,7 @@ impl Dispatch {
                 upstream: Arc::clone(upstream),
                 reservation: None,
             };
-            return Ok(Admitted::One(delivery(planned, permit)));
+            return Ok(Admitted::One(delivery(planned, permit, Origin::Socket)));
         }
 
         let planned = self.plan(webhook, overlays, contract)?;
@@ -178,11 +179,14 @@ impl Dispatch {
             .map(|planned| overlay_weight(&planned.overlay))
             .collect();
         let permits = contract.share.admit(webhook.weight(), &own).ok_or(FULL)?;
+        let copy = Arc::default();
         Ok(Admitted::Several(
             planned
                 .into_iter()
                 .zip(permits)
-                .map(|(planned, permit)| delivery(planned, permit))
+                .map(|(planned, permit)| {
+                    delivery(planned, permit, Origin::Siblings(Arc::clone(&copy)))
+                })
                 .collect(),
         ))
     }

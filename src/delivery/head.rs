@@ -6,7 +6,8 @@
 //! | `Host` | the upstream's authority; the sender's with `preserve_host` |
 //! | `Content-Length` | made anew from the body that is sent |
 //! | `X-Forwarded-For`, `-Proto`, `-Host` | replaced: the sender's address, scheme and authority |
-//! | `Forwarded`, other `X-Forwarded-*`, `Hookgate-*` | dropped: nobody outside may claim them |
+//! | `Forwarded`, other `X-Forwarded-*`, `Hookgate-*`, `X-Real-IP` and its like | dropped: nobody outside may claim them |
+//! | names with `_`, `Proxy` | dropped: CGI would take them for other fields |
 //! | `Via` | kept, and `1.1 hookgate` appended |
 //! | `Traceparent`, `Tracestate` | continued with a new span when valid, else started anew |
 //! | `Hookgate-Id`, `-Route` | set; the same over all attempts |
@@ -95,6 +96,7 @@ pub(super) fn answered(fields: HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
             // It would send the sender to a port behind the gate.
             || *name == header::ALT_SVC
             || name.as_str().starts_with("hookgate-")
+            || name.as_str().contains('_')
             || nominated.contains(name)
     };
     let mut kept = Vec::with_capacity(fields.len());
@@ -128,6 +130,14 @@ impl Fate {
             | "signature" | "signature-input" => Self::AboutTheBody,
             _ if is_hop_by_hop(name) => Self::Dropped,
             _ if name.starts_with("hookgate-") || name.starts_with("x-forwarded-") => Self::Dropped,
+            // What frameworks and gateways take for the sender's address, or for the path to serve.
+            "x-real-ip" | "true-client-ip" | "x-client-ip" | "x-original-url" | "x-rewrite-url" => {
+                Self::Dropped
+            }
+            // `Proxy` becomes HTTP_PROXY in CGI, and there `X_Forwarded_For` and `X-Forwarded-For` are
+            // one name; nginx drops names with `_` for the same reason.
+            "proxy" => Self::Dropped,
+            _ if name.contains('_') => Self::Dropped,
             _ => Self::Forwarded,
         }
     }

@@ -33,7 +33,7 @@ mod trace;
 mod upstream;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -161,10 +161,23 @@ enum Promise {
     Held,
 }
 
+/// Where the memory of a delivery's webhook comes from.
+#[derive(Debug)]
+enum Origin {
+    /// One read of a socket, of which it may be the smaller part.
+    Socket,
+    /// The same, and several deliveries share one copy once they are held.
+    Siblings(Arc<OnceLock<Arc<Webhook>>>),
+    /// Its own.
+    Detached,
+}
+
 /// One thing to hand to one upstream, with its place in the buffer.
 #[derive(Debug)]
 struct Delivery {
     webhook: Arc<Webhook>,
+    /// Whether the webhook still shares memory with the socket it came from.
+    origin: Origin,
     overlay: Overlay,
     upstream: Arc<Upstream>,
     contract: Arc<Contract>,
@@ -180,6 +193,21 @@ impl Delivery {
     /// When the sender stops waiting.
     fn deadline(&self) -> Instant {
         self.webhook.arrival.instant + self.contract.deadline
+    }
+
+    /// Lets go of the socket's memory: from now on it weighs what its permit says.
+    fn detach(&mut self) {
+        let detached = match std::mem::replace(&mut self.origin, Origin::Detached) {
+            Origin::Detached => return,
+            Origin::Socket => Arc::new(self.webhook.detached()),
+            Origin::Siblings(shared) => {
+                Arc::clone(shared.get_or_init(|| Arc::new(self.webhook.detached())))
+            }
+        };
+        self.webhook = detached;
+        if let Some(body) = &mut self.overlay.body {
+            *body = bytes::Bytes::copy_from_slice(body);
+        }
     }
 
     /// Remembers its dedupe key: it is delivered, or its sender was told that we have it.

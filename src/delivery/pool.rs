@@ -26,6 +26,8 @@ const IDLE_MAX: usize = 128;
 /// Node closes idle connections after 5 s, Go never, nginx after 75 s, most balancers after 60 s. A
 /// connection the upstream has closed is noticed at checkout, so this bounds descriptors, not errors.
 const IDLE_TIME: Duration = Duration::from_secs(30);
+/// For this long after an exchange a connection is taken without a look at its socket.
+const FRESH: Duration = Duration::from_millis(100);
 /// An HTTP/2 connection that has streams open and has been silent for this long is asked for a sign of life.
 const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_TIME: Duration = Duration::from_secs(10);
@@ -82,9 +84,15 @@ impl Pool {
                 }
                 connections.idle.pop()?
             };
+            let idle = now.saturating_duration_since(link.idle_since);
+            // It was alive when it came back. A moment later only the attempt itself can tell, and a
+            // connection that is found closed then has sent nothing and is replaced.
+            if idle < FRESH {
+                return Some(Link::One(link));
+            }
             // The upstream may have closed it, or said something unasked, while it lay here.
             let alive = poll_fn(|cx| Poll::Ready(link.is_reusable(cx))).await;
-            if alive && now.saturating_duration_since(link.idle_since) < IDLE_TIME {
+            if alive && idle < IDLE_TIME {
                 return Some(Link::One(link));
             }
         }
@@ -172,7 +180,9 @@ impl Http1 {
 
     /// Whether the deadline has passed; else the task is woken then.
     pub(super) fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        self.timer.as_mut().poll(cx).is_ready()
+        // A flood of bytes uses up the task's budget, and a timer without budget is never ready: the
+        // clock has the last word.
+        self.timer.as_mut().poll(cx).is_ready() || Instant::now() >= self.timer.deadline()
     }
 
     /// Whether it is between two exchanges: open, silent, and not in the middle of anything.

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Uri, header};
+use http::{HeaderValue, Method, Request, Uri, header};
+use http_body::Body as _;
 use http_body_util::Full;
 
 use super::{Delivery, UpstreamUrl, head};
@@ -77,6 +78,12 @@ fn request(delivery: &Delivery) -> (http::request::Parts, Full<Bytes>) {
     let (mut parts, body) = Request::new(body).into_parts();
     parts.method = webhook.method.clone();
     parts.headers = head::fields(webhook, overlay, *attempts);
+    if body.is_end_stream() && ![Method::GET, Method::HEAD].contains(&parts.method) {
+        // RFC 9110, 8.6: a method that expects content says so when there is none. hyper leaves it out.
+        parts
+            .headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     (parts, body)
 }
 

@@ -6,6 +6,8 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Uri, Version};
 
+use crate::webhook::climbs;
+
 /// A head that may be routed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head<'a> {
@@ -39,7 +41,7 @@ impl<'a> Head<'a> {
         if !path.starts_with('/') {
             return Err("the target is not a path");
         }
-        if has_dot_segment(path) {
+        if climbs(path) {
             // An upstream would resolve it, and so reach what no route names.
             return Err("the path has `.` or `..` segments");
         }
@@ -104,22 +106,6 @@ fn without_port(authority: &str) -> Result<&str, &'static str> {
     } else {
         Err(WRONG)
     }
-}
-
-fn has_dot_segment(path: &str) -> bool {
-    if !path.bytes().any(|byte| byte == b'.' || byte == b'%') {
-        return false; // nearly every webhook, without an allocation
-    }
-    // `%2e` is a dot to whoever decodes it (RFC 3986, 6.2.2.2), `%2f`, `%5c` and `\` are separators.
-    let decoded = path
-        .to_ascii_lowercase()
-        .replace("%2e", ".")
-        .replace("%2f", "/")
-        .replace("%5c", "/")
-        .replace('\\', "/");
-    decoded
-        .split('/')
-        .any(|segment| segment == "." || segment == "..")
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use super::answer::{self, Untaken};
 use super::pace::{Due, Pace, first_look};
 use super::{Certificates, Limits, Peer, Service, Shared};
 use crate::drain::Watch;
@@ -57,15 +56,15 @@ pub(super) async fn run<S: Service>(
 ) {
     shared.telemetry.emit(&Event::ConnectionOpened);
     match tls {
-        None => h1(tcp, peer, &shared.limits, service, &watch).await,
+        None => h1(tcp, peer, shared, service, &watch).await,
         Some(certificates) => {
             let handshake = TlsAcceptor::from(certificates.config()).accept(tcp);
             // Boxed: it is ten times the size of what follows and gone after a millisecond.
             match tokio::time::timeout(shared.limits.handshake_time, Box::pin(handshake)).await {
                 Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                    h2(stream, peer, &shared.limits, service, &watch).await;
+                    h2(stream, peer, shared, service, &watch).await;
                 }
-                Ok(Ok(stream)) => h1(stream, peer, &shared.limits, service, &watch).await,
+                Ok(Ok(stream)) => h1(stream, peer, shared, service, &watch).await,
                 Ok(Err(error)) => {
                     let (peer, reason) = (peer.address.ip(), error.to_string());
                     shared.telemetry.emit(&Event::HandshakeFailed {
@@ -86,17 +85,18 @@ pub(super) async fn run<S: Service>(
     shared.telemetry.emit(&Event::ConnectionClosed);
 }
 
-async fn h1<S, T>(stream: T, peer: Peer, limits: &Limits, service: S, watch: &Watch)
+async fn h1<S, T>(stream: T, peer: Peer, shared: &Shared, service: S, watch: &Watch)
 where
     S: Service,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let pace = Arc::new(Pace::new(Instant::now()));
+    let limits = &shared.limits;
+    let pace = Arc::new(Pace::new(Instant::now(), Arc::clone(&shared.untaken)));
     let io = TokioIo::new(Paced {
         stream,
         pace: Arc::clone(&pace),
     });
-    let answered = service_fn(|request| answer(&service, request, peer, &pace));
+    let answered = service_fn(|request| answer(service.clone(), request, peer, Arc::clone(&pace)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // `Pace` times heads and pauses; hyper would make a timer for every head.
@@ -122,25 +122,23 @@ where
         End::Asked => {
             let mut connection = pin!(connection);
             connection.as_mut().graceful_shutdown();
-            finish(connection, &pace).await;
+            finish(connection, &pace, limits).await;
         }
     }
 }
 
-async fn h2<S, T>(stream: T, peer: Peer, limits: &Limits, service: S, watch: &Watch)
+async fn h2<S, T>(stream: T, peer: Peer, shared: &Shared, service: S, watch: &Watch)
 where
     S: Service,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let pace = Arc::new(Pace::new(Instant::now()));
+    let limits = &shared.limits;
+    let pace = Arc::new(Pace::new(Instant::now(), Arc::clone(&shared.untaken)));
     // Not `Paced`: what comes between two calls may be a ping, and is no head that has begun.
     let io = TokioIo::new(stream);
     let answered = service_fn({
         let pace = Arc::clone(&pace);
-        move |request| {
-            let (service, pace) = (service.clone(), Arc::clone(&pace));
-            async move { answer(&service, request, peer, &pace).await }
-        }
+        move |request| answer(service.clone(), request, peer, Arc::clone(&pace))
     });
     let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(Tracked(watch.clone()))
@@ -159,7 +157,7 @@ where
         End::Closed => {}
         End::HeadTooSlow | End::Asked => {
             connection.as_mut().graceful_shutdown();
-            finish(connection, &pace).await;
+            finish(connection, &pace, limits).await;
         }
     }
 }
@@ -170,7 +168,7 @@ enum End {
     Closed,
     /// A head took too long.
     HeadTooSlow,
-    /// It was idle, or the process drains.
+    /// It was idle, an answer was not taken, or the process drains.
     Asked,
 }
 
@@ -206,7 +204,7 @@ where
             match pace.due(Instant::now(), limits) {
                 Due::In(wait) => timer.as_mut().reset(Instant::now() + wait),
                 Due::HeadTooSlow => return Poll::Ready(End::HeadTooSlow),
-                Due::Idle => return Poll::Ready(End::Asked),
+                Due::Idle | Due::NotTaken => return Poll::Ready(End::Asked),
             }
         }
         Poll::Pending
@@ -215,37 +213,42 @@ where
 }
 
 /// Lets a connection that was asked to end finish its calls, and cuts it off when nobody takes the
-/// last answer.
-async fn finish<C: Future>(mut connection: Pin<&mut C>, pace: &Pace) {
+/// answers.
+async fn finish<C: Future>(mut connection: Pin<&mut C>, pace: &Pace, limits: &Limits) {
     while tokio::time::timeout(LAST_WORDS, connection.as_mut())
         .await
         .is_err()
     {
-        if !pace.is_busy() {
+        if !pace.is_busy() || pace.due(Instant::now(), limits) == Due::NotTaken {
             return;
         }
     }
 }
 
-async fn answer<S: Service>(
-    service: &S,
+/// Not an `async fn`: the call has begun when hyper hands it over, before it looks for more bytes, and
+/// not when its future is first polled.
+fn answer<S: Service>(
+    service: S,
     request: Request<Incoming>,
     peer: Peer,
-    pace: &Pace,
-) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+    pace: Arc<Pace>,
+) -> impl Future<Output = Result<Response<Untaken>, std::convert::Infallible>> + Send {
     /// A call is over when its future is dropped too: the sender hung up.
-    struct Answered<'a>(&'a Pace);
-    impl Drop for Answered<'_> {
+    struct Answered(Arc<Pace>);
+    impl Drop for Answered {
         fn drop(&mut self) {
             self.0.answered(Instant::now());
         }
     }
     pace.call();
-    let _answered = Answered(pace);
-    Ok(service.call(request, peer).await)
+    let answered = Answered(pace);
+    async move {
+        let response = service.call(request, peer).await;
+        Ok(answer::enter(response, &answered.0))
+    }
 }
 
-/// A stream that tells its [`Pace`] when bytes arrive.
+/// A stream that tells its [`Pace`] when bytes are wanted and when they arrive.
 struct Paced<T> {
     stream: T,
     pace: Arc<Pace>,
@@ -257,6 +260,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.pace.asked();
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {

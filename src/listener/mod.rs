@@ -5,6 +5,7 @@
 //! connections and no accept is shared. A handshake is the connection's own affair, never the accept
 //! loop's.
 
+mod answer;
 mod connection;
 mod pace;
 mod socket;
@@ -24,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drain::Watch;
 use crate::telemetry::{Event, Telemetry};
+pub use answer::Ledger;
 pub use connection::Incoming;
 pub use socket::{BindError, Sockets, bind};
 pub use tls::{Certificates, Pair, Part, TlsError};
@@ -108,6 +110,8 @@ pub struct Shared {
     pub limits: Limits,
     /// One permit a connection.
     pub permits: Arc<Semaphore>,
+    /// Bytes of answers on their way out.
+    pub untaken: Arc<Ledger>,
     /// Where events go.
     pub telemetry: Telemetry,
 }
@@ -120,6 +124,7 @@ impl Shared {
             tls: Arc::new(ArcSwapOption::new(settings.tls.clone())),
             limits: settings.limits,
             permits: Arc::new(Semaphore::new(settings.limits.connections_max)),
+            untaken: Arc::default(),
             telemetry,
         }
     }

@@ -100,32 +100,19 @@ impl Cache {
                 reason,
             });
         }
+        let owner = process_owner().unwrap_or_else(|| place.uid());
+        private(directory, &place, owner)?;
         let path = directory.join(KEY_FILE);
-        match create_new(&path) {
-            Ok(mut file) => {
-                let mut key = [0; KEY_BYTES];
-                SystemRandom::new()
-                    .fill(&mut key)
-                    .map_err(|_unspecified| at(&path)(io::Error::other("no randomness")))?;
-                file.write_all(&key)
-                    .and_then(|()| file.sync_all())
-                    .map_err(at(&path))?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(at(&path)(error)),
+        let mut found = Found::at(&path, place.uid())?;
+        if !matches!(found, Found::Key(_)) {
+            found.make_good(&path).map_err(at(&path))?;
+            // Whoever was first made the key of all.
+            found = Found::at(&path, place.uid())?;
         }
-        let file = fs::symlink_metadata(&path).map_err(at(&path))?;
-        private(
-            directory,
-            &place,
-            process_owner().unwrap_or_else(|| file.uid()),
-        )?;
-        private(&path, &file, place.uid())?;
-        let key = fs::read(&path).map_err(at(&path))?;
-        if !file.is_file() || key.len() != KEY_BYTES {
-            let reason = "its key is damaged: remove the directory".into();
-            return Err(CacheError::NotPrivate { path, reason });
-        }
+        let Found::Key(key) = found else {
+            let gone = io::Error::other("its key does not stay");
+            return Err(at(&path)(gone));
+        };
         Ok(Self {
             directory: directory.to_owned(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
@@ -153,8 +140,7 @@ impl Cache {
     pub(super) fn write(&self, identity: Identity, artifact: &[u8]) -> io::Result<()> {
         self.prune();
         let path = self.path(identity);
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        drop(fs::remove_file(&temporary));
+        let temporary = temporary(&path);
         let mut file = create_new(&temporary)?;
         let written = file
             .write_all(authenticate(&self.key, identity, artifact).as_ref())
@@ -190,6 +176,67 @@ impl Cache {
     }
 }
 
+/// What lies where the key should be.
+enum Found {
+    Key([u8; KEY_BYTES]),
+    /// A crash cut it short, or left only the room for it.
+    Damaged,
+    Nothing,
+}
+
+impl Found {
+    fn at(path: &Path, owner: u32) -> Result<Self, CacheError> {
+        let error = |source| CacheError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let file = match fs::symlink_metadata(path) {
+            Ok(file) => file,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
+            Err(source) => return Err(error(source)),
+        };
+        private(path, &file, owner)?;
+        if !file.is_file() {
+            return Err(error(io::Error::other("it is not a file: remove it")));
+        }
+        let mut bytes = Vec::new();
+        let bound = u64::try_from(KEY_BYTES).unwrap_or(u64::MAX);
+        File::open(path)
+            .and_then(|file| file.take(bound + 1).read_to_end(&mut bytes))
+            .map_err(error)?;
+        Ok(match bytes.try_into() {
+            Ok(key) if key != [0; KEY_BYTES] => Self::Key(key),
+            Ok(_) | Err(_) => Self::Damaged,
+        })
+    }
+
+    /// Makes a key where there is none. It appears with all its bytes or not at all, and never over
+    /// the one that another start made meanwhile; only a damaged one is replaced. What was cached
+    /// under that is then compiled anew, and so is what the slower of two healing starts caches.
+    fn make_good(&self, path: &Path) -> io::Result<()> {
+        let mut key = [0; KEY_BYTES];
+        SystemRandom::new()
+            .fill(&mut key)
+            .map_err(|_unspecified| io::Error::other("no randomness"))?;
+        let temporary = temporary(path);
+        let mut file = create_new(&temporary)?;
+        let made = file
+            .write_all(&key)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| match self {
+                Self::Nothing => match fs::hard_link(&temporary, path) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                    Ok(()) => Ok(()),
+                    // A file system without hard links.
+                    Err(_) => fs::rename(&temporary, path),
+                },
+                Self::Key(_) | Self::Damaged => fs::rename(&temporary, path),
+            });
+        drop(fs::remove_file(&temporary));
+        made
+    }
+}
+
 /// Compiled code that passed the cache's check; only [`Cache::read`] makes one.
 pub(super) struct Artifact {
     bytes: Vec<u8>,
@@ -216,6 +263,12 @@ fn create_new(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// A name next to `path` that no other start uses; what a crash leaves there is pruned in time. A
+/// process id would not do: two containers that share a directory may both have the same.
+fn temporary(path: &Path) -> PathBuf {
+    path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)))
+}
+
 /// Who we are, by what the system says about us; none where there is no `/proc`.
 fn process_owner() -> Option<u32> {
     fs::metadata("/proc/self").ok().map(|process| process.uid())
@@ -239,6 +292,8 @@ fn private(path: &Path, found: &fs::Metadata, owner: u32) -> Result<(), CacheErr
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Barrier;
+    use std::thread;
 
     use super::*;
 
@@ -331,6 +386,83 @@ mod tests {
         assert!(matches!(
             Cache::open(&path),
             Err(CacheError::NotPrivate { .. })
+        ));
+    }
+
+    #[test]
+    fn starts_that_race_for_a_new_directory_share_one_key() {
+        const STARTS: usize = 16;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("cache");
+        let line = Barrier::new(STARTS);
+
+        let caches: Vec<Cache> = thread::scope(|scope| {
+            let start = || {
+                line.wait();
+                Cache::open(&path).unwrap()
+            };
+            let starts: Vec<_> = (0..STARTS).map(|_| scope.spawn(start)).collect();
+            starts.into_iter().map(|s| s.join().unwrap()).collect()
+        });
+
+        for writer in &caches {
+            writer.write(ONE, b"code").unwrap();
+            assert!(caches.iter().all(|reader| reader.read(ONE).is_some()));
+        }
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2, "leftovers");
+    }
+
+    #[test]
+    fn a_damaged_key_is_replaced_and_what_it_vouched_for_forgotten() {
+        for damage in [
+            &[][..],
+            &[7; KEY_BYTES - 1],
+            &[7; KEY_BYTES + 1],
+            &[0; KEY_BYTES],
+        ] {
+            let (home, cache) = cache();
+            cache.write(ONE, b"code").unwrap();
+            let path = home.path().join("cache");
+            fs::write(path.join(KEY_FILE), damage).unwrap();
+
+            let healed = Cache::open(&path).unwrap();
+
+            assert!(healed.read(ONE).is_none());
+            healed.write(ONE, b"new code").unwrap();
+            let again = Cache::open(&path).unwrap();
+            assert_eq!(again.read(ONE).unwrap().code(), b"new code");
+        }
+    }
+
+    #[test]
+    fn a_damaged_key_that_others_may_read_is_refused_and_stays() {
+        let (home, cache) = cache();
+        drop(cache);
+        let path = home.path().join("cache").join(KEY_FILE);
+        fs::write(&path, b"").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+
+        assert!(matches!(
+            Cache::open(path.parent().unwrap()),
+            Err(CacheError::NotPrivate { .. })
+        ));
+        assert_eq!(fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_key_that_is_no_file_is_refused() {
+        let (home, cache) = cache();
+        drop(cache);
+        let path = home.path().join("cache").join(KEY_FILE);
+        fs::remove_file(&path).unwrap();
+        fs::DirBuilder::new()
+            .mode(DIRECTORY_MODE)
+            .create(&path)
+            .unwrap();
+
+        assert!(matches!(
+            Cache::open(path.parent().unwrap()),
+            Err(CacheError::Io { .. })
         ));
     }
 

@@ -1,6 +1,6 @@
 //! Header fields that guests may name, and those that are the proxy's own.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue};
 
 use super::budget::Breach;
 
@@ -24,24 +24,77 @@ pub(super) fn value(name: &HeaderName, text: String) -> Result<HeaderValue, Brea
 }
 
 /// Whether only the proxy may set it: what frames the message or names the peer (RFC 9110 section
-/// 7.6.1, RFC 9112 section 6), and what says that it was us.
+/// 7.6.1, RFC 9112 section 6, RFC 7239), and what says that it was us.
+///
+/// `_` is as good as `-`: CGI (RFC 3875, 4.1.18), and WSGI and Rack after it, fold both into one name.
 pub(super) fn is_ours(name: &HeaderName) -> bool {
-    is_hop_by_hop(name)
-        || *name == header::HOST
-        || *name == header::CONTENT_LENGTH
-        || *name == header::EXPECT
-        || name.as_str().starts_with("hookgate-")
+    let name = name.as_str();
+    if name.contains('_') {
+        is_named_ours(&name.replace('_', "-"))
+    } else {
+        is_named_ours(name)
+    }
 }
 
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    const NAMES: [HeaderName; 7] = [
-        header::CONNECTION,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    NAMES.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+fn is_named_ours(name: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["hookgate-", "x-forwarded-", "proxy-"];
+    matches!(
+        name,
+        "host"
+            | "content-length"
+            | "expect"
+            | "forwarded"
+            | "connection"
+            | "keep-alive"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    ) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_ours, name};
+
+    #[test]
+    fn what_the_proxy_says_is_not_a_plugins_in_any_spelling() {
+        for ours in [
+            "Host",
+            "Content-Length",
+            "content_length",
+            "Transfer_Encoding",
+            "Keep_Alive",
+            "Proxy-Authorization",
+            "proxy_connection",
+            "Forwarded",
+            "X-Forwarded-For",
+            "x_forwarded_for",
+            "X_Forwarded-Proto",
+            "x-forwarded_anything",
+            "Hookgate-Id",
+            "hookgate_id",
+            "HOOKGATE_ROUTE",
+        ] {
+            assert!(is_ours(&name(ours).unwrap()), "{ours}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_a_plugins_with_underscores_too() {
+        for theirs in [
+            "content-type",
+            "content_type",
+            "x_forward",
+            "x-forwarded",
+            "hookgates",
+            "hookgates_id",
+            "my_hookgate_id",
+            "proxying",
+            "_",
+        ] {
+            assert!(!is_ours(&name(theirs).unwrap()), "{theirs}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::{Authority, Connection, Gate, Upstream, folder, hook};
+use crate::support::{Act, Authority, Connection, Gate, Upstream, folder, hook};
 
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -14,6 +14,8 @@ const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const REFUSED_STREAM: u32 = 7;
+/// `SETTINGS_INITIAL_WINDOW_SIZE` of 0: not a byte of a body is let out.
+const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
 
 async fn gate(limits: &str, upstream: &Upstream) -> (Gate, Connection<TlsStream<TcpStream>>) {
     let authority = Authority::new();
@@ -85,6 +87,28 @@ async fn a_connection_on_which_no_call_comes_has_the_time_of_a_head() {
     next(&mut connection, GOAWAY).await;
 }
 
+#[tokio::test]
+async fn answers_that_nobody_takes_are_held_up_to_a_bound_and_lose_their_bodies_above_it() {
+    let megabyte = "a".repeat(1_000_000);
+    let upstream = Upstream::start(move |_| Act::Answer(200, Vec::new(), megabyte.clone())).await;
+    let (_gate, mut connection) = gate("h2_streams = 100", &upstream).await;
+    connection.write(frame(SETTINGS, 0, 0, &NO_WINDOW)).await;
+
+    let mut without_body = 0;
+    for id in (1..160).step_by(2) {
+        connection
+            .write(frame(HEADERS, END_STREAM | END_HEADERS, id, &head()))
+            .await;
+        let (flags, _, head) = next_flagged(&mut connection, HEADERS).await;
+        // `:status: 200` (RFC 7541, appendix A).
+        assert!(head.contains(&0x88), "{head:x?}");
+        without_body += u32::from(flags & END_STREAM != 0);
+    }
+
+    // 67 megabytes fit in 64 MiB.
+    assert_eq!(without_body, 80 - 67);
+}
+
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = length[1..].to_vec();
@@ -104,12 +128,22 @@ async fn next<T>(connection: &mut Connection<T>, kind: u8) -> (u32, Vec<u8>)
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
+    let (_flags, stream, payload) = next_flagged(connection, kind).await;
+    (stream, payload)
+}
+
+/// Flags, stream and payload of the next frame of a kind.
+async fn next_flagged<T>(connection: &mut Connection<T>, kind: u8) -> (u8, u32, Vec<u8>)
+where
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
     loop {
         let head = connection.read(9).await;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let payload = connection.read(usize::try_from(length).unwrap()).await;
         if head[3] == kind {
             return (
+                head[4],
                 u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
                 payload,
             );

@@ -141,6 +141,22 @@ async fn a_head_that_trickles_is_408() {
 }
 
 #[tokio::test]
+async fn a_head_that_trickles_behind_a_call_is_408() {
+    let upstream = Upstream::ok().await;
+    let gate = Gate::start(&limits("header_time = \"300ms\"", &upstream)).await;
+    let mut pipelined = Connection::open(gate.address).await;
+    let mut both = Call::post("/hook", "x").bytes();
+    both.extend(b"POST /hook HTTP/1.1\r\nhost: a\r\nx: ");
+
+    pipelined.write(both).await;
+    let answered = pipelined.answer().await.status;
+    let late = pipelined.answer().await;
+
+    assert_eq!((answered, late.status), (200, 408));
+    assert_eq!(pipelined.rest().await, b"");
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_long_is_431() {
     let upstream = Upstream::ok().await;
     let gate = Gate::start(&limits("header_bytes = \"2 KiB\"", &upstream)).await;

@@ -158,6 +158,8 @@ async fn the_bounds_of_the_buffer_follow_the_plan_and_what_it_holds_stays() {
 
     reload(&tight).await;
     assert_eq!(status(&gate, "/hook").await, 503);
+    let state = gate.ask(&Call::get("/api/state")).await.json();
+    assert_eq!(state["buffer"]["deliveries_max"], 1);
     reload(&wide).await;
     assert_eq!(status(&gate, "/hook").await, 202);
 

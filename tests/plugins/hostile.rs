@@ -188,6 +188,16 @@ async fn a_field_that_belongs_to_the_proxy() {
 }
 
 #[tokio::test]
+async fn a_field_that_an_upstream_takes_for_the_proxys() {
+    fails(
+        "deliver-folded",
+        FailureKind::Output,
+        "plugin `deliver-folded` failed in transform: it changed the header field `x_forwarded_for`, which belongs to the proxy",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_field_name_that_splits_the_request() {
     fails(
         "deliver-name",
@@ -203,6 +213,16 @@ async fn a_path_that_climbs() {
         "deliver-path",
         FailureKind::Output,
         "plugin `deliver-path` failed in transform: it set the path `/../admin`, which is none below the upstream's",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_that_climbs_once_decoded() {
+    fails(
+        "deliver-hidden-path",
+        FailureKind::Output,
+        "plugin `deliver-hidden-path` failed in transform: it set the path `/%2e%2e%2fadmin`, which is none below the upstream's",
     )
     .await;
 }

@@ -1,0 +1,235 @@
+//! What the parts of the gate cost one webhook, without sockets where that can be: the lookup of its
+//! route, the check of its signature in a fresh sandbox, its way through delivery.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench fails by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use bytes::Bytes;
+use criterion::{Criterion, criterion_group, criterion_main};
+use hookgate::delivery::{
+    Ack, Acknowledgement, Bounds, Buffer, Contract, DeadLetters, Dispatch, Duplicates, Policy,
+    Upstream, UpstreamSettings, UpstreamUrl,
+};
+use hookgate::drain::Drain;
+use hookgate::plugin::{
+    Accepted, Catalog, Chain, Engine, Grants, Key, Keyring, Limits, OnFailure, Settings, Source,
+    Step, Verdict,
+};
+use hookgate::route::{Found, Methods, Pattern, Table};
+use hookgate::secret::Secret;
+use hookgate::telemetry::Telemetry;
+use hookgate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
+use http::{HeaderName, HeaderValue, Method};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+const SECRET: &[u8] = b"what-the-benchmark-signs-with";
+
+/// A median GitHub webhook, as in `benches/peers`.
+const BODY_BYTES: usize = 2048;
+
+fn lookup(criterion: &mut Criterion) {
+    for count in [10_usize, 1_000] {
+        let table = Table::build((0..count).map(route).collect()).unwrap();
+        // From the middle; the even ones take a parameter.
+        let team = count / 4 * 2;
+        let path = format!("/team-{team}/github/repo-7");
+        criterion.bench_function(&format!("route lookup among {count}"), |bencher| {
+            bencher.iter(|| {
+                let found =
+                    table.lookup(Some("hooks.example.com"), &Method::POST, black_box(&path));
+                assert!(matches!(found, Found::Route(_)));
+            });
+        });
+    }
+}
+
+/// Half of the routes take a parameter, as a route for all repositories of a team would.
+fn route(number: usize) -> (Pattern, usize) {
+    let path = match number % 2 {
+        0 => format!("/team-{number}/github/{{repository}}"),
+        _ => format!("/team-{number}/stripe"),
+    };
+    let pattern = Pattern {
+        host: None,
+        path: path.into(),
+        methods: Methods::new(vec![Method::POST]),
+    };
+    (pattern, number)
+}
+
+fn signature(criterion: &mut Criterion) {
+    let engine = Engine::new(&Settings::default()).unwrap();
+    let catalog = Catalog::new(engine);
+    let source = Source::Bundled("signature");
+    let plugin = catalog.load("signature", &source, Limits::default(), &Grants::default());
+    let telemetry = Telemetry::new();
+    let key = Key::new("env:BENCH_SECRET", Secret::new(SECRET.to_vec()));
+    let chain = Chain::new(vec![Step {
+        plugin: plugin.unwrap(),
+        config: GITHUB.into(),
+        keys: Keyring::from_iter([("keys".into(), vec![Arc::new(key)])]),
+        signing: Vec::new(),
+        on_failure: OnFailure::Refuse,
+        meters: telemetry.plugin("signature", "hook"),
+    }]);
+    let webhook = webhook();
+    let runtime = runtime();
+    criterion.bench_function("signature plugin, 2 KiB", |bencher| {
+        bencher.iter_custom(|times| {
+            runtime.block_on(async {
+                let begun = Instant::now();
+                for _ in 0..times {
+                    accepted(&chain, &webhook, &telemetry).await;
+                }
+                begun.elapsed()
+            })
+        });
+    });
+}
+
+/// The preset `github`, as the configuration hands it to the plugin.
+const GITHUB: &str = r#"{
+    "algorithm": "hmac-sha256",
+    "encoding": "hex",
+    "signature": { "header": "x-hub-signature-256", "prefix": "sha256=" },
+    "signed": "{body}",
+    "event": { "header": "x-github-event" },
+    "keys": "keys"
+}"#;
+
+/// Admitted to the buffer, attempted, settled. The attempt goes over loopback to a peer in the same
+/// thread, whose system calls are in the figure.
+fn delivery(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let port = runtime.block_on(upstream());
+    let telemetry = Telemetry::new();
+    let url = UpstreamUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+    let settings = UpstreamSettings::new("up".into(), url);
+    let upstream = Upstream::new(settings, 1, telemetry.upstream("up")).unwrap();
+    let buffer = Buffer::new(Bounds::default());
+    let contract = Arc::new(Contract {
+        ack: Ack::Upstream,
+        deadline: Duration::from_secs(10),
+        policy: Policy::default(),
+        upstreams: vec![Arc::new(upstream)],
+        share: buffer.share(Bounds::default()),
+        meters: telemetry.route("hook"),
+    });
+    let drain = Drain::new();
+    let dispatch = Dispatch::new(
+        0,
+        buffer.clone(),
+        Arc::new(DeadLetters::new()),
+        Arc::new(Duplicates::new()),
+        telemetry.clone(),
+        drain.watch(),
+    );
+    let nobody_asked = Chain::new(Vec::new());
+    let webhook = webhook();
+    criterion.bench_function("delivery over loopback, 2 KiB", |bencher| {
+        bencher.iter_custom(|times| {
+            runtime.block_on(async {
+                let begun = Instant::now();
+                for _ in 0..times {
+                    let accepted = accepted(&nobody_asked, &webhook, &telemetry).await;
+                    let told = dispatch.hand_over(accepted, &contract).await;
+                    assert!(matches!(told, Acknowledgement::Answered(_)));
+                }
+                begun.elapsed()
+            })
+        });
+    });
+    assert_eq!(buffer.fill(), (0, 0));
+}
+
+/// Answers whatever comes with 200, one connection after the other; returns its port.
+async fn upstream() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    Drain::new().watch().spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut webhook = Vec::with_capacity(2 * BODY_BYTES);
+            while let Ok(1..) = stream.read_buf(&mut webhook).await {
+                // The body is the only thing with a brace in it, and ends with one.
+                if webhook.ends_with(b"}") {
+                    webhook.clear();
+                    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                    stream.write_all(answer).await.unwrap();
+                }
+            }
+        }
+    });
+    port
+}
+
+async fn accepted(chain: &Chain, webhook: &Arc<Webhook>, telemetry: &Telemetry) -> Accepted {
+    match chain.judge(webhook, &[], telemetry).await {
+        Ok(Verdict::Accepted(accepted)) => accepted,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn webhook() -> Arc<Webhook> {
+    let text = "it was signed, and it came back with a 401; "
+        .chars()
+        .cycle();
+    let text: String = text.take(BODY_BYTES - r#"{"text":""}"#.len()).collect();
+    let body = format!(r#"{{"text":"{text}"}}"#);
+    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), body.as_bytes());
+    let mut signature = "sha256=".to_owned();
+    for byte in mac.as_ref() {
+        write!(signature, "{byte:02x}").unwrap();
+    }
+    let fields = BTreeMap::from([
+        ("accept", "*/*"),
+        ("content-type", "application/json"),
+        ("user-agent", "GitHub-Hookshot/0a1b2c3"),
+        ("x-github-delivery", "3f9c1e52-7c1f-11ef-8d4e-2b1c7a90e6d5"),
+        ("x-github-event", "issues"),
+        ("x-github-hook-id", "504114113"),
+        ("x-github-hook-installation-target-id", "81472996"),
+        ("x-github-hook-installation-target-type", "repository"),
+        ("x-hub-signature-256", &signature),
+    ]);
+    let fields = fields.into_iter().map(|(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_str(value).unwrap(),
+        )
+    });
+    let arrival = Arrival::now();
+    Arc::new(Webhook {
+        id: WebhookId::new(arrival),
+        route: "hook".into(),
+        method: Method::POST,
+        target: "/hook".parse().unwrap(),
+        host: Some(HeaderValue::from_static("hooks.example.com")),
+        scheme: Scheme::Https,
+        fields: Fields::new(fields.collect()),
+        body: Bytes::from(body),
+        arrival,
+        sender: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        public_url: None,
+    })
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+criterion_group!(benches, lookup, signature, delivery);
+criterion_main!(benches);
