@@ -75,15 +75,17 @@ impl Running {
             (plan.drain_grace, plan.listener.limits.connections_max)
         };
         self.readiness.enter(Phase::Draining);
+        self.connections.request();
         self.telemetry.emit(&Event::Draining {
             connections: connections_max.saturating_sub(self.permits.available_permits()),
             deliveries: self.buffer.fill().0,
             grace,
         });
-        self.connections.request();
         // A quarter is kept for what waits, however long the senders take.
         let _ = tokio::time::timeout(grace - grace / 4, self.connections.finished()).await;
         self.deliveries.request();
+        // Whoever still waited for a retry gets a last attempt at once, and then an answer.
+        let _ = tokio::time::timeout_at(started + grace - grace / 8, self.connections.finished()).await;
         let until = started + grace;
         self.flush_until.send_replace(Some(until));
         let mut left = Vec::new();

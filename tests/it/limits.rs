@@ -181,7 +181,9 @@ async fn a_head_of_too_many_fields_is_431() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     let (mut upstream, permits) = Upstream::awaiting().await;
-    let gate = Gate::start(&limits("idle = \"1s\"", &upstream)).await;
+    // Nothing else ends within the test.
+    let toml = limits("idle = \"1s\", header_time = \"1h\"", &upstream) + "deadline = \"1h\"\n";
+    let gate = Gate::start(&toml).await;
     let mut busy = Connection::open(gate.address).await;
     busy.write(Call::post("/hook", "busy").bytes()).await;
     upstream.next().await;

@@ -116,12 +116,7 @@ async fn a_post_to_the_admin_reloads_and_answers_what_came_of_it() {
 #[tokio::test]
 async fn what_is_bound_or_sized_at_start_is_refused_with_the_setting_that_says_so() {
     let upstream = Upstream::ok().await;
-    let whole = |server: &str| {
-        format!(
-            "[server]\n{server}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}",
-            hook(&upstream)
-        )
-    };
+    let whole = |server: &str| format!("[server]\n{server}\n{}", hook(&upstream));
     let listen = "listen = [\"127.0.0.1:0\"]";
 
     for (server, setting) in [
@@ -145,18 +140,33 @@ async fn what_is_bound_or_sized_at_start_is_refused_with_the_setting_that_says_s
 }
 
 #[tokio::test]
-async fn the_buffer_takes_its_new_size_at_once() {
-    let upstream = Upstream::ok().await;
-    let mut gate = Gate::start(&hook(&upstream)).await;
-
-    gate.apply(&format!(
-        "{}[buffer]\nmax_deliveries = 7\n",
+async fn the_bounds_of_the_buffer_follow_the_plan_and_what_it_holds_stays() {
+    let (mut upstream, permits) = Upstream::awaiting().await;
+    let with = |deliveries: usize| {
         hook(&upstream)
-    ))
-    .await;
+            + "ack = \"early\"\nlossy = true\n"
+            + &format!("[buffer]\nmax_deliveries = {deliveries}\n")
+    };
+    let (tight, wide) = (with(1), with(2));
+    let gate = Gate::start(&wide).await;
+    let reload = async |toml: &str| {
+        gate.write(toml);
+        let answer = gate.ask(&Call::post("/api/reload", "")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    };
+    assert_eq!(status(&gate, "/hook").await, 202);
 
+    reload(&tight).await;
+    assert_eq!(status(&gate, "/hook").await, 503);
     let state = gate.ask(&Call::get("/api/state")).await.json();
-    assert_eq!(state["buffer"]["deliveries_max"], 7);
+    assert_eq!(state["buffer"]["deliveries_max"], 1);
+    reload(&wide).await;
+    assert_eq!(status(&gate, "/hook").await, 202);
+
+    permits.add_permits(2);
+    upstream.next().await;
+    upstream.next().await;
+    assert!(upstream.is_quiet());
 }
 
 #[tokio::test]

@@ -147,10 +147,9 @@ impl Gate {
         }
     }
 
-    /// Writes another configuration over the first one and asks for a reload.
-    pub fn reload(&self, toml: &str) {
+    /// Writes another configuration over the first one.
+    pub fn write(&self, toml: &str) {
         std::fs::write(self.folder().join("config.toml"), complete(toml)).unwrap();
-        self.signal("HUP");
     }
 
     /// Sends a signal by its name.
@@ -165,14 +164,16 @@ impl Gate {
 
     /// Writes another configuration over the first one and has it put in force.
     pub async fn apply(&mut self, toml: &str) {
-        self.reload(toml);
+        self.write(toml);
+        self.signal("HUP");
         self.wait_for_log(|line| line["msg"] == "configuration reloaded")
             .await;
     }
 
     /// Writes a configuration that is refused; what the operator reads.
     pub async fn refuse(&mut self, toml: &str) -> String {
-        self.reload(toml);
+        self.write(toml);
+        self.signal("HUP");
         let refused = "reload refused, the configuration in force stays";
         let line = self.wait_for_log(|line| line["msg"] == refused).await;
         line["report"].as_str().unwrap().to_owned()
