@@ -67,6 +67,14 @@ struct Run {
         default_value = "127.0.0.1:8080"
     )]
     listen: SocketAddr,
+    /// With --to: where operators look; `off` for nowhere.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "to",
+        default_value = "127.0.0.1:9119"
+    )]
+    admin: String,
     /// What is logged: a level, or `target=level` pairs. Overrides `log.level`.
     #[arg(long, env = "HOOKGATE_LOG", value_name = "FILTER")]
     log: Option<String>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -23,7 +24,7 @@ const SUPPRESSED_LINES_REPORTED_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) fn run(options: &Run) -> Exit {
     let written = match (&options.to, options.source.find()) {
-        (Some(to), _) => forward_everything(to, options.listen),
+        (Some(to), _) => forward_everything(to, options),
         (None, Some(path)) => Written::File(path),
         (None, None) => {
             eprintln!("{NO_FILE}");
@@ -143,10 +144,13 @@ async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) 
 }
 
 /// A configuration for `--to`: everything goes to one upstream, and nobody is asked who they are.
-fn forward_everything(to: &str, listen: std::net::SocketAddr) -> Written {
-    let to = serde_json::Value::from(to); // a JSON string is a TOML string
+fn forward_everything(to: &str, options: &Run) -> Written {
+    // A JSON string is a TOML string.
+    let (to, admin) = (Value::from(to), Value::from(options.admin.as_str()));
+    let listen = options.listen;
     let toml = format!(
         "[server]\nlisten = [\"{listen}\"]\n\n\
+         [admin]\nlisten = {admin}\n\n\
          [upstreams.to]\nurl = {to}\n\n\
          [routes.all]\npath = \"/{{*rest}}\"\nmethods = [\"POST\", \"PUT\", \"GET\"]\n\
          public = true\nforward = \"to\"\n\n\

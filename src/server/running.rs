@@ -85,7 +85,8 @@ impl Running {
         let _ = tokio::time::timeout(grace - grace / 4, self.connections.finished()).await;
         self.deliveries.request();
         // Whoever still waited for a retry gets a last attempt at once, and then an answer.
-        let _ = tokio::time::timeout_at(started + grace - grace / 8, self.connections.finished()).await;
+        let _ =
+            tokio::time::timeout_at(started + grace - grace / 8, self.connections.finished()).await;
         let until = started + grace;
         self.flush_until.send_replace(Some(until));
         let mut left = Vec::new();

@@ -1,8 +1,9 @@
 //! The commands beside `run`, against a gate that runs.
 
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::support::{Call, Gate, Upstream, folder};
@@ -16,7 +17,11 @@ fn free_port() -> u16 {
 }
 
 async fn hookgate(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_hookgate"))
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_hookgate"))
         .args(arguments)
         .current_dir(gate.folder())
         .envs([SECRET])
@@ -79,17 +84,17 @@ async fn run_to_forwards_everything_without_a_file() {
     let mut upstream = Upstream::ok().await;
     let (port, folder) = (free_port(), folder());
     let mut child = Command::new(env!("CARGO_BIN_EXE_hookgate"))
-        .args(["run", "--to", &upstream.url(), "--listen", &format!("127.0.0.1:{port}")])
+        .args(["run", "--to", &upstream.url()])
+        .args(["--listen", &format!("127.0.0.1:{port}")])
         .args(["--admin", "off"])
         .current_dir(folder.path())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !log.next_line().await.unwrap().unwrap().contains("ready") {}
     let address = ([127, 0, 0, 1], port).into();
-    while tokio::net::TcpStream::connect(address).await.is_err() {
-        assert!(child.try_wait().unwrap().is_none(), "it ended");
-        tokio::task::yield_now().await;
-    }
 
     for target in ["/", "/any/path?x=1"] {
         assert_eq!(Call::post(target, "{}").send(address).await.status, 200);

@@ -33,9 +33,9 @@ mod forwarded;
 mod delivery;
 
 mod buffer;
-mod cli;
 mod reload;
 
 mod drain;
 
 mod admin;
+mod cli;
