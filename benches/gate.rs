@@ -110,6 +110,14 @@ const GITHUB: &str = r#"{
     "keys": "keys"
 }"#;
 
+/// A place in the route's share and in the whole, taken and given back.
+fn buffer(criterion: &mut Criterion) {
+    let share = Buffer::new(Bounds::default()).share(Bounds::default());
+    criterion.bench_function("buffer admit and settle", |bencher| {
+        bencher.iter(|| share.admit_one(black_box(4_096)).unwrap());
+    });
+}
+
 /// Admitted to the buffer, attempted, settled. The attempt goes over loopback to a peer in the same
 /// thread, whose system calls are in the figure.
 fn delivery(criterion: &mut Criterion) {
@@ -231,5 +239,5 @@ fn runtime() -> Runtime {
     builder.enable_all().build().unwrap()
 }
 
-criterion_group!(benches, lookup, signature, delivery);
+criterion_group!(benches, lookup, signature, buffer, delivery);
 criterion_main!(benches);

@@ -179,8 +179,8 @@ impl Share {
         })
     }
 
-    /// As [`Share::admit`] for the webhook that makes one delivery: no allocation.
-    pub(super) fn admit_one(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
+    /// A place for one delivery of `bytes`, if there is one: no allocation. Dropping it settles.
+    pub fn admit_one(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
         let amount = Amount {
             bytes: bytes as u64,
             deliveries: 1,
@@ -206,7 +206,7 @@ impl Share {
 
 /// A delivery's place in the buffer; dropping it gives the place back.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub struct Permit {
     share: Arc<Share>,
     amount: Amount,
     /// What the deliveries of one webhook hold together.

@@ -40,7 +40,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 pub use background::Left;
-pub use buffer::{Bounds, Buffer, Share};
+pub use buffer::{Bounds, Buffer, Permit, Share};
 pub use dead::{DeadLetter, DeadLetters};
 pub use dispatch::Dispatch;
 pub use duplicates::Duplicates;
@@ -51,7 +51,6 @@ pub use upstream::{Upstream, UpstreamError, UpstreamSettings, UpstreamUrl};
 
 use crate::telemetry::RouteMeters;
 use crate::webhook::{Change, Overlay, Webhook};
-use buffer::Permit;
 use duplicates::Reservation;
 
 /// What a sender's 2xx means on a route.
