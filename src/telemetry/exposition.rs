@@ -230,7 +230,7 @@ impl Meters {
     fn write_connections(&self, page: &mut Page<'_>) -> fmt::Result {
         page.gauge(
             "hookgate_connections",
-            "Open connections of senders.",
+            "Open connections, of senders and of operators.",
             &self.connections.load(Relaxed),
         )?;
         page.counter(
