@@ -53,7 +53,10 @@ pub(super) fn run(options: &Run) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    runtime.block_on(serve(workshop, written, plan, started))
+    let exit = runtime.block_on(serve(workshop, written, plan, started));
+    // Dropping it would wait for the workers, whom a second signal does not wait for.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instant) -> Exit {

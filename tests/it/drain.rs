@@ -254,3 +254,21 @@ async fn a_second_signal_ends_at_once() {
 
     assert_eq!(gate.ended().await.0.code(), Some(3));
 }
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_what_is_held() {
+    let upstream = Upstream::answers(&[503]).await;
+    let route = hook(&upstream).replace(
+        "public = true",
+        "public = true\nack = \"early\"\nlossy = true",
+    );
+    let mut gate = Gate::start(&(server("1h") + &route)).await;
+    let held = Call::post("/hook", "x").send(gate.address).await;
+    assert_eq!(held.status, 202);
+
+    gate.signal("TERM");
+    draining(&mut gate).await;
+    gate.signal("TERM");
+
+    assert_eq!(gate.ended().await.0.code(), Some(3));
+}
