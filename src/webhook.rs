@@ -300,7 +300,40 @@ pub fn climbs(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::climbs;
+    use super::{Arrival, Fields, Scheme, Webhook, WebhookId, climbs};
+    use bytes::Bytes;
+    use http::{HeaderName, HeaderValue, Method};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    #[test]
+    fn a_detached_webhook_says_the_same_and_lets_go_of_the_socket() {
+        // One read of a socket, of which a small webhook is a small part.
+        let read = Bytes::from([b"/hook?x=1abc{}".as_slice(), &[0; 60_000]].concat());
+        let value = HeaderValue::from_maybe_shared(read.slice(9..12)).unwrap();
+        let arrival = Arrival::now();
+        let webhook = Webhook {
+            id: WebhookId::new(arrival),
+            route: "hook".into(),
+            method: Method::POST,
+            target: http::uri::PathAndQuery::from_maybe_shared(read.slice(..9)).unwrap(),
+            host: Some(value.clone()),
+            scheme: Scheme::Https,
+            fields: Fields::new(vec![(HeaderName::from_static("x-a"), value)]),
+            body: read.slice(12..14),
+            arrival,
+            sender: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            public_url: None,
+        };
+
+        let detached = webhook.detached();
+        drop(webhook);
+
+        assert!(read.is_unique(), "nobody holds what was read");
+        assert_eq!(detached.target, "/hook?x=1");
+        assert_eq!(detached.fields.first("x-a").unwrap(), "abc");
+        assert_eq!(detached.host.unwrap(), "abc");
+        assert_eq!(detached.body, "{}");
+    }
 
     #[test]
     fn a_path_with_dot_segments_climbs_in_every_encoding() {

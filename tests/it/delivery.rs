@@ -338,3 +338,14 @@ async fn what_was_acknowledged_and_given_up_is_a_dead_letter() {
     }
     assert!(upstream.is_quiet());
 }
+
+#[tokio::test]
+async fn a_storm_of_interim_answers_ends_at_the_deadline() {
+    let storm = Upstream::start(|_| Act::Flood(b"HTTP/1.1 100 Continue\r\n\r\n")).await;
+    let route = hook(&storm).replace("public", "deadline = \"1s\"\npublic");
+    let gate = Gate::start(&route).await;
+
+    let answer = Call::post("/hook", "x").send(gate.address).await;
+
+    assert_eq!(answer.status, 504);
+}

@@ -101,6 +101,48 @@ async fn what_is_ours_is_ours_whatever_the_sender_claims() {
 }
 
 #[tokio::test]
+async fn a_name_that_cgi_would_take_for_another_is_not_passed_on() {
+    let mut upstream = Upstream::ok().await;
+    let gate = Gate::start(&hook(&upstream)).await;
+    let mut call = Call::post("/hook", "x").field("x-forwarded", "kept");
+    let claimed = [
+        "x_forwarded_for",
+        "hookgate_id",
+        "content_length",
+        "proxy",
+        "x-real-ip",
+        "true-client-ip",
+        "x-original-url",
+        "x-rewrite-url",
+    ];
+    for name in claimed {
+        call = call.field(name, "claimed");
+    }
+
+    assert_eq!(call.send(gate.address).await.status, 200);
+
+    let received = upstream.next().await;
+    for name in claimed {
+        assert_eq!(received.field(name), None, "{name}");
+    }
+    assert_eq!(received.field("x-forwarded"), Some("kept"));
+}
+
+#[tokio::test]
+async fn a_webhook_without_a_body_says_that_it_has_none() {
+    let mut upstream = Upstream::ok().await;
+    let gate =
+        Gate::start(&hook(&upstream).replace("public", "methods = [\"POST\", \"GET\"]\npublic"))
+            .await;
+
+    assert_eq!(Call::post("/hook", "").send(gate.address).await.status, 200);
+    assert_eq!(Call::get("/hook").send(gate.address).await.status, 200);
+
+    assert_eq!(upstream.next().await.field("content-length"), Some("0"));
+    assert_eq!(upstream.next().await.field("content-length"), None);
+}
+
+#[tokio::test]
 async fn a_trace_is_continued_and_a_broken_one_begun_anew() {
     let mut upstream = Upstream::ok().await;
     let gate = Gate::start(&hook(&upstream)).await;

@@ -24,6 +24,8 @@ pub enum Act {
     Hang,
     /// Writes these bytes and closes.
     Raw(&'static [u8]),
+    /// Writes these bytes again and again, as fast as they are taken.
+    Flood(&'static [u8]),
 }
 
 impl Act {
@@ -238,6 +240,12 @@ async fn serve(
             }
             Act::Close => return Ok(()),
             Act::Hang => std::future::pending::<()>().await,
+            Act::Flood(drop) => {
+                let wave = drop.repeat(10_000);
+                loop {
+                    stream.write_all(&wave).await?;
+                }
+            }
             Act::Raw(raw) => {
                 stream.write_all(raw).await?;
                 return Ok(());
