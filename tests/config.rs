@@ -1,6 +1,10 @@
 //! What an operator reads about a mistake: `tests/config/NAME.toml` holds one, `NAME.err` what is said
 //! about it. `UPDATE=1` rewrites the latter.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(unreachable_pub, reason = "`guest` is shared with other tests")]
+
+#[path = "it/support/guest.rs"]
+mod guest;
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -111,6 +115,12 @@ fn files() -> TempDir {
     write("notes.txt", b"not a component", 0o644);
     let component = include_bytes!("../plugins/dist/json-template.wasm");
     write("plugins/card.wasm", component, 0o644);
+    let memory = include_str!("guests/memory.wat");
+    write(
+        "plugins/counter.wasm",
+        &guest::guest("test:guests/filter-and-kv", memory),
+        0o644,
+    );
     write(
         "plugins/core.wasm",
         &wat::parse_str("(module)").unwrap(),

@@ -8,6 +8,8 @@
 
 #[path = "plugins/hostile.rs"]
 mod hostile;
+#[path = "plugins/kv.rs"]
+mod kv;
 #[path = "plugins/load.rs"]
 mod load;
 #[path = "plugins/verdict.rs"]

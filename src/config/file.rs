@@ -172,7 +172,7 @@ pub(super) struct Plugin {
     pub sha256: Option<String>,
     /// What one call may use.
     pub limits: Option<PluginLimits>,
-    /// What it may import beyond the usual: "signing".
+    /// What it may import beyond the usual: "kv", "signing".
     #[serde(default)]
     pub grant: Vec<Grant>,
 }
@@ -193,8 +193,7 @@ pub(super) struct PluginLimits {
 pub(super) enum Grant {
     /// Making MACs with the keys that a route names.
     Signing,
-    /// A small store of its own; not in this version.
-    #[schemars(skip)]
+    /// Remembering small things from webhook to webhook, in memory.
     Kv,
 }
 

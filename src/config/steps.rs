@@ -268,8 +268,12 @@ fn meters(
 
 /// What `[plugins]` grants, with the keys that the routes name.
 fn grants(config: &file::Config, name: &str, written: &file::Plugin) -> Grants {
+    let kv = written.grant.contains(&Grant::Kv);
     if !written.grant.contains(&Grant::Signing) {
-        return Grants::default();
+        return Grants {
+            kv,
+            ..Grants::default()
+        };
     }
     let steps = config.routes.values().flat_map(|route| &route.plugins);
     let named = steps
@@ -280,10 +284,7 @@ fn grants(config: &file::Config, name: &str, written: &file::Plugin) -> Grants {
         // Granted and not used: no key has an empty name, so this opens the import and nothing else.
         signing.push("".into());
     }
-    Grants {
-        signing,
-        ..Grants::default()
-    }
+    Grants { signing, kv }
 }
 
 fn load(
@@ -302,13 +303,6 @@ fn load(
             "choose another name; a bundled plugin needs no entry",
         );
         return None;
-    }
-    if let Some(index) = written.grant.iter().position(|grant| *grant == Grant::Kv) {
-        draft.refuse(
-            &place.key("grant").index(index),
-            "`kv` is not in this version",
-            "take it away",
-        );
     }
     let limits = written.limits.as_ref();
     let default = Limits::default();

@@ -177,6 +177,10 @@ impl Worker {
             attempts: delivery.attempts,
             reason,
         });
+        // Its sender was told that we have it, and will not repeat it.
+        if let Some(writes) = delivery.writes {
+            writes.keep();
+        }
         let arrival = delivery.webhook.arrival;
         self.dead.add(DeadLetter {
             given_up: arrival.wall() + arrival.instant.elapsed(),

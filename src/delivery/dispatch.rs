@@ -16,7 +16,7 @@ use super::{
     Origin, Promise, Upstream, overlay_weight,
 };
 use crate::drain::Watch;
-use crate::plugin::Accepted;
+use crate::plugin::{Accepted, Writes};
 use crate::telemetry::Telemetry;
 use crate::webhook::{Overlay, Webhook};
 
@@ -76,8 +76,8 @@ impl Dispatch {
     ///
     /// Dropping the future cancels nothing: see the room's section on cancel safety.
     pub async fn hand_over(&self, accepted: Accepted, contract: &Arc<Contract>) -> Acknowledgement {
-        let (webhook, overlays) = accepted.into_parts();
-        self.take_over(webhook, overlays, contract).await
+        let (webhook, overlays, writes) = accepted.into_parts();
+        self.take_over(webhook, overlays, writes, contract).await
     }
 
     /// Attempts everything that waits, due or not, and again by policy, until nothing is left or
@@ -99,6 +99,7 @@ impl Dispatch {
         &self,
         webhook: Arc<Webhook>,
         overlays: Vec<Overlay>,
+        writes: Option<Writes>,
         contract: &Arc<Contract>,
     ) -> Acknowledgement {
         let worker = &self.worker;
@@ -107,7 +108,7 @@ impl Dispatch {
                 retry_after: DRAINING_RETRY_AFTER,
             };
         }
-        let admitted = match self.admit(&webhook, overlays, contract) {
+        let admitted = match self.admit(&webhook, overlays, writes, contract) {
             Ok(admitted) => admitted,
             Err(refused) => return refused,
         };
@@ -135,12 +136,13 @@ impl Dispatch {
         &self,
         webhook: &Arc<Webhook>,
         mut overlays: Vec<Overlay>,
+        writes: Option<Writes>,
         contract: &Arc<Contract>,
     ) -> Result<Admitted, Acknowledgement> {
         const FULL: Acknowledgement = Acknowledgement::Full {
             retry_after: FULL_RETRY_AFTER,
         };
-        let delivery = |planned: Planned, permit, origin| Delivery {
+        let delivery = |planned: Planned, writes, permit, origin| Delivery {
             webhook: Arc::clone(webhook),
             origin,
             overlay: planned.overlay,
@@ -149,6 +151,7 @@ impl Dispatch {
             attempts: 0,
             promise: Promise::Open,
             reservation: planned.reservation,
+            writes,
             _permit: permit,
         };
         if let (
@@ -170,7 +173,8 @@ impl Dispatch {
                 upstream: Arc::clone(upstream),
                 reservation: None,
             };
-            return Ok(Admitted::One(delivery(planned, permit, Origin::Socket)));
+            let one = delivery(planned, writes, permit, Origin::Socket);
+            return Ok(Admitted::One(one));
         }
 
         let planned = self.plan(webhook, overlays, contract)?;
@@ -180,15 +184,19 @@ impl Dispatch {
             .collect();
         let permits = contract.share.admit(webhook.weight(), &own).ok_or(FULL)?;
         let copy = Arc::default();
-        Ok(Admitted::Several(
-            planned
-                .into_iter()
-                .zip(permits)
-                .map(|(planned, permit)| {
-                    delivery(planned, permit, Origin::Siblings(Arc::clone(&copy)))
-                })
-                .collect(),
-        ))
+        let deliveries = planned
+            .into_iter()
+            .zip(permits)
+            .map(|(planned, permit)| {
+                let origin = Origin::Siblings(Arc::clone(&copy));
+                delivery(planned, writes.clone(), permit, origin)
+            })
+            .collect();
+        // From here on each delivery has its part in them.
+        if let Some(writes) = writes {
+            writes.keep();
+        }
+        Ok(Admitted::Several(deliveries))
     }
 
     fn plan(

@@ -49,6 +49,7 @@ pub use outcome::{Answer, BODY_BYTES_MAX};
 pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
 pub use upstream::{Upstream, UpstreamError, UpstreamSettings, UpstreamUrl};
 
+use crate::plugin::Writes;
 use crate::telemetry::RouteMeters;
 use crate::webhook::{Change, Overlay, Webhook};
 use duplicates::Reservation;
@@ -184,6 +185,8 @@ struct Delivery {
     attempts: u32,
     promise: Promise,
     reservation: Option<Reservation>,
+    /// What plugins remember of the webhook, once all of its deliveries are accepted.
+    writes: Option<Writes>,
     /// Given back when the delivery ends, whichever way.
     _permit: Permit,
 }
@@ -209,10 +212,14 @@ impl Delivery {
         }
     }
 
-    /// Remembers its dedupe key: it is delivered, or its sender was told that we have it.
+    /// Remembers its dedupe key and what plugins wrote: it is delivered, or its sender was told that we
+    /// have it.
     fn accept(&mut self) {
         if let Some(reservation) = self.reservation.take() {
             reservation.keep();
+        }
+        if let Some(writes) = self.writes.take() {
+            writes.keep();
         }
     }
 

@@ -13,7 +13,8 @@ use super::Limits;
 use super::bundled::{bundled, component};
 use super::compiled::Compiled;
 use super::engine::Engine;
-use super::load::{LoadError, Reason, SIGNING};
+use super::kv::Stores;
+use super::load::{KV, LoadError, Reason, SIGNING};
 use super::loaded::{Plugin, try_out};
 
 /// A component with a whole JavaScript or Python runtime has 12 to 18 MB.
@@ -41,7 +42,7 @@ pub enum Source {
 pub struct Grants {
     /// Names of keys that it may make MACs with.
     pub signing: Vec<Box<str>>,
-    /// State shared by its instances; not there yet.
+    /// State shared by its instances on one route.
     pub kv: bool,
 }
 
@@ -50,6 +51,7 @@ pub struct Grants {
 pub struct Catalog {
     engine: Engine,
     compiled: Arc<Mutex<HashMap<[u8; 32], Arc<Compiled>>>>,
+    stores: Stores,
 }
 
 impl Catalog {
@@ -59,6 +61,7 @@ impl Catalog {
         Self {
             engine,
             compiled: Arc::default(),
+            stores: Stores::default(),
         }
     }
 
@@ -83,15 +86,16 @@ impl Catalog {
             reason,
         };
         let compiled = self.compile(source).map_err(error)?;
-        if grants.signing.is_empty()
-            && let Some(import) = compiled
-                .imports()
-                .iter()
-                .find(|name| name.starts_with(SIGNING))
-        {
-            let import = import.to_string();
-            let grant = "`signing` and the names of the keys";
-            return Err(error(Reason::NotGranted { import, grant }));
+        let signing = (SIGNING, "`signing` and the names of the keys");
+        for ((interface, grant), granted) in [
+            (signing, !grants.signing.is_empty()),
+            ((KV, "`kv`"), grants.kv),
+        ] {
+            let mut imports = compiled.imports().iter();
+            if !granted && let Some(import) = imports.find(|name| name.starts_with(interface)) {
+                let import = import.to_string();
+                return Err(error(Reason::NotGranted { import, grant }));
+            }
         }
         if compiled.memory() > limits.memory {
             let (needs, may) = (compiled.memory(), limits.memory);
@@ -102,6 +106,7 @@ impl Catalog {
             compiled,
             limits,
             grants.clone(),
+            self.stores.clone(),
         )))
     }
 

@@ -12,7 +12,7 @@ use super::failure::Fault;
 use super::host::{Case, Guest, Outfit};
 use super::instance::Instance;
 use super::loaded::Plugin;
-use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict};
+use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict, Writes};
 use crate::telemetry::{Event, PluginMeters, Telemetry};
 use crate::webhook::{Overlay, Webhook};
 
@@ -121,6 +121,7 @@ impl Chain {
                 webhook,
                 vec![Overlay::default()],
                 None,
+                None,
             )));
         };
         let _permits = match self.permits().await {
@@ -164,13 +165,24 @@ impl Chain {
                 took: started.elapsed(),
             });
             match settle(seat.plugin.name(), answer) {
-                Settled::Verdict(verdict) => return Ok(verdict),
+                Settled::Verdict(verdict) => {
+                    // The sender will hear 2xx and will not call again: this webhook was taken.
+                    if let Verdict::Dropped { .. } = verdict
+                        && let Some(writes) = case.writes()
+                    {
+                        writes.keep();
+                    }
+                    return Ok(verdict);
+                }
                 Settled::Deliver(made) => overlays = made,
                 Settled::Onward => {}
             }
         }
         let event = case.note(EVENT_NOTE).map(Arc::from);
-        Ok(Verdict::Accepted(accepted(webhook, overlays, event)))
+        let writes = case.writes();
+        Ok(Verdict::Accepted(accepted(
+            webhook, overlays, event, writes,
+        )))
     }
 
     async fn permits(&self) -> Result<[Option<SemaphorePermit<'_>>; 2], Fault> {
@@ -234,6 +246,7 @@ impl Seat {
             config,
             keys,
             signing,
+            store: plugin.store(&meters.route),
             meters: Some(Arc::clone(&meters)),
         };
         Self {
@@ -334,11 +347,17 @@ fn settle(plugin: &Arc<str>, answer: Answer) -> Settled {
     })
 }
 
-fn accepted(webhook: &Arc<Webhook>, overlays: Vec<Overlay>, event: Option<Arc<str>>) -> Accepted {
+fn accepted(
+    webhook: &Arc<Webhook>,
+    overlays: Vec<Overlay>,
+    event: Option<Arc<str>>,
+    writes: Option<Writes>,
+) -> Accepted {
     Accepted {
         webhook: Arc::clone(webhook),
         overlays,
         event,
+        writes,
     }
 }
 

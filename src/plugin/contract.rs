@@ -7,6 +7,7 @@ mod wit {
             world all {
                 include hookgate:plugin/plugin@0.1.0;
                 include hookgate:plugin/with-signing@0.1.0;
+                include hookgate:plugin/with-kv@0.1.0;
             }",
         world: "hookgate:host/all",
         imports: { default: trappable },
@@ -18,5 +19,5 @@ mod wit {
 
 pub(super) use wit::exports::hookgate::plugin::{filter, verify};
 pub(super) use wit::hookgate::plugin::{
-    config, crypto, deliveries, log, metrics, signing, types, webhook,
+    config, crypto, deliveries, kv, log, metrics, signing, types, webhook,
 };

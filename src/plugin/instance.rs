@@ -72,8 +72,8 @@ impl Instance {
             }
         };
         match &answer {
-            Ok(_) => self.store.data_mut().keep_notes(),
-            Err(_) => self.store.data_mut().drop_notes(),
+            Ok(_) => self.store.data_mut().keep_work(),
+            Err(_) => self.store.data_mut().drop_work(),
         }
         answer
     }

@@ -70,8 +70,6 @@ pub enum Reason {
         /// The word for `grant`.
         grant: &'static str,
     },
-    /// It imports `kv`.
-    NoKv(String),
     /// It imports what nobody can grant.
     UnknownImport(String),
     /// The imports have the right names and wrong types.
@@ -162,10 +160,6 @@ impl fmt::Display for LoadError {
                 f,
                 "{it} imports `{import}`, which it is not granted; if it should have it, say so in `plugins.{plugin}.grant` ({grant})"
             ),
-            Reason::NoKv(import) => write!(
-                f,
-                "{it} imports `{import}`, which this version of Hookgate does not have yet; build the plugin without it"
-            ),
             Reason::UnknownImport(import) => write!(
                 f,
                 "{it} imports `{import}`, which no plugin can have; plugins may import hookgate:plugin and, without any rights, wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random and wasi:sockets @0.2"
@@ -188,7 +182,7 @@ impl fmt::Display for LoadError {
 
 /// What needs a grant.
 pub(super) const SIGNING: &str = "hookgate:plugin/signing@";
-const KV: &str = "hookgate:plugin/kv@";
+pub(super) const KV: &str = "hookgate:plugin/kv@";
 /// What every plugin has.
 const ALWAYS: [&str; 7] = [
     "types",
@@ -208,11 +202,8 @@ pub(super) fn check_imports(imports: &[Box<str>]) -> Result<(), Reason> {
         let (path, version) = import.split_once('@').unwrap_or((import, ""));
         let (package, interface) = path.split_once('/').unwrap_or((path, ""));
         let known = match package.split_once(':') {
-            Some(("hookgate", "plugin")) if import.starts_with(KV) => {
-                return Err(Reason::NoKv(import.to_string()));
-            }
             Some(("hookgate", "plugin")) => {
-                import.starts_with(SIGNING) || ALWAYS.contains(&interface)
+                import.starts_with(SIGNING) || import.starts_with(KV) || ALWAYS.contains(&interface)
             }
             Some(("wasi", package)) => WASI.contains(&package) && version.starts_with("0.2."),
             _ => false,

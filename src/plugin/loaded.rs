@@ -16,7 +16,8 @@ use super::engine::MEMORY_BYTES_MAX;
 use super::failure::Fault;
 use super::host::{Case, Guest, Outfit};
 use super::instance::Instance;
-use super::load::{LoadError, Reason};
+use super::kv::{Store, Stores};
+use super::load::{KV, LoadError, Reason};
 use super::{FailureKind, Keyring, Limits, Stage};
 use crate::telemetry::Telemetry;
 use crate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
@@ -38,15 +39,23 @@ pub struct Plugin {
     compiled: Arc<Compiled>,
     limits: Limits,
     grants: Grants,
+    stores: Stores,
 }
 
 impl Plugin {
-    pub(super) fn new(name: &str, compiled: Arc<Compiled>, limits: Limits, grants: Grants) -> Self {
+    pub(super) fn new(
+        name: &str,
+        compiled: Arc<Compiled>,
+        limits: Limits,
+        grants: Grants,
+        stores: Stores,
+    ) -> Self {
         Self {
             name: name.into(),
             compiled,
             limits,
             grants,
+            stores,
         }
     }
 
@@ -131,6 +140,12 @@ impl Plugin {
 
     pub(super) fn compiled(&self) -> &Arc<Compiled> {
         &self.compiled
+    }
+
+    /// What it remembers on a route; none unless it is granted to remember and asks for it.
+    pub(super) fn store(&self, route: &Arc<str>) -> Option<Arc<Store>> {
+        let asks = self.grants.kv && self.imports().iter().any(|import| import.starts_with(KV));
+        asks.then(|| self.stores.get(route, &self.name))
     }
 
     fn at_load<R: Send>(
@@ -233,6 +248,7 @@ fn guest_at_load(config: &str, limits: Limits) -> Guest {
         config: config.into(),
         keys: Keyring::new(),
         signing: Vec::new(),
+        store: None,
         meters: None,
     };
     let case = Case::new(Arc::new(webhook), Box::default(), Telemetry::new());

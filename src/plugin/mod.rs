@@ -21,6 +21,7 @@ mod host;
 mod instance;
 mod json;
 mod key;
+mod kv;
 mod load;
 mod loaded;
 mod memory;
@@ -38,6 +39,7 @@ pub use self::chain::{Chain, Step};
 pub use self::compiled::Origin as Compiled;
 pub use self::engine::{Engine, EngineError, MEMORY_BYTES_MAX, Settings};
 pub use self::key::Key;
+pub use self::kv::Writes;
 pub use self::load::{LoadError, Reason, Text};
 pub use self::loaded::{ConfigProblem, Plugin};
 use crate::webhook::{Overlay, Webhook};
@@ -118,6 +120,7 @@ pub struct Accepted {
     webhook: Arc<Webhook>,
     overlays: Vec<Overlay>,
     event: Option<Arc<str>>,
+    writes: Option<Writes>,
 }
 
 impl Accepted {
@@ -139,10 +142,11 @@ impl Accepted {
         self.event.as_ref()
     }
 
-    /// Takes the parts for delivery.
+    /// Takes the parts for delivery. What the plugins want to remember must be kept once the webhook
+    /// was taken, and is dropped otherwise.
     #[must_use]
-    pub fn into_parts(self) -> (Arc<Webhook>, Vec<Overlay>) {
-        (self.webhook, self.overlays)
+    pub fn into_parts(self) -> (Arc<Webhook>, Vec<Overlay>, Option<Writes>) {
+        (self.webhook, self.overlays, self.writes)
     }
 }
 

@@ -27,6 +27,7 @@ mod filter;
 mod transform;
 
 mod guests;
+mod kv;
 
 mod forwarded;
 

@@ -110,11 +110,19 @@ fn an_import_that_is_not_granted() {
 }
 
 #[test]
-fn an_import_that_is_not_there_yet() {
+fn remembering_is_granted_too() {
+    let world = World::new();
+
     assert_eq!(
-        refusal(&World::new(), "kv"),
-        "`kv.wasm` imports `hookgate:plugin/kv@0.1.0`, which this version of Hookgate does not have yet; build the plugin without it"
+        refusal(&world, "kv"),
+        "`kv.wasm` imports `hookgate:plugin/kv@0.1.0`, which it is not granted; if it should have it, say so in `plugins.kv.grant` (`kv`)"
     );
+    let kv = Grants {
+        kv: true,
+        ..Grants::default()
+    };
+    assert!(world.load("kv", LIMITS, &kv).is_ok());
+    assert!(world.load("signing", LIMITS, &kv).is_err());
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl House {
 
     async fn hand_over_as(&self, contract: &Arc<Contract>, overlay: Overlay) -> Acknowledgement {
         self.dispatch
-            .take_over(webhook(), vec![overlay], contract)
+            .take_over(webhook(), vec![overlay], None, contract)
             .await
     }
 }

@@ -2,6 +2,7 @@
 
 mod crypto;
 mod deliveries;
+mod kv;
 mod query;
 mod small;
 mod stdio;
@@ -16,6 +17,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 pub use self::deliveries::Draft;
 use self::stdio::Tail;
 use super::budget::Budget;
+use super::kv::{Changes, Store, Writes, collect};
 use super::memory::Memory;
 use super::{Keyring, contract};
 use crate::telemetry::{PluginMeters, Telemetry};
@@ -35,6 +37,8 @@ pub(super) struct Case {
     /// Whether the body is JSON, once somebody asked.
     json: OnceLock<bool>,
     notes: Mutex<Vec<Note>>,
+    /// What the stages that succeeded want to remember.
+    changes: Mutex<Vec<(Arc<Store>, Changes)>>,
 }
 
 /// What a plugin leaves for later ones.
@@ -56,6 +60,7 @@ impl Case {
             telemetry,
             json: OnceLock::new(),
             notes: Mutex::new(Vec::new()),
+            changes: Mutex::new(Vec::new()),
         }
     }
 
@@ -67,6 +72,24 @@ impl Case {
             .iter()
             .find(|note| &*note.key == key)
             .map(|note| note.value.clone())
+    }
+
+    /// Everything that the plugins want to remember, for whoever learns whether the webhook was taken.
+    pub(super) fn writes(&self) -> Option<Writes> {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        Writes::new(std::mem::take(&mut *changes))
+    }
+
+    /// What earlier stages did with a store.
+    fn with_changes<R>(&self, store: &Arc<Store>, look: impl FnOnce(Option<&Changes>) -> R) -> R {
+        let all = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = all.iter().find(|(known, _)| Arc::ptr_eq(known, store));
+        look(earlier.map(|(_, changes)| changes))
+    }
+
+    fn remember(&self, store: &Arc<Store>, new: &mut Changes) {
+        let mut all = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        collect(&mut all, store, new);
     }
 
     fn keep(&self, new: &mut Vec<Note>) {
@@ -90,6 +113,8 @@ pub(super) struct Outfit {
     pub(super) keys: Keyring,
     /// Names of the keys that may sign.
     pub(super) signing: Vec<Box<str>>,
+    /// What it remembers; none unless it is granted `kv`.
+    pub(super) store: Option<Arc<Store>>,
     /// None while the plugin is being loaded: there is no webhook to speak of yet.
     pub(super) meters: Option<Arc<PluginMeters>>,
 }
@@ -104,6 +129,7 @@ pub(super) struct Guest {
     /// What a delivery starts from.
     pub(super) base: Overlay,
     notes: Vec<Note>,
+    changes: Changes,
     table: ResourceTable,
     wasi: Option<Box<Wasi>>,
 }
@@ -127,19 +153,26 @@ impl Guest {
             ticks_left: 0,
             base: Overlay::default(),
             notes: Vec::new(),
+            changes: Changes::default(),
             table,
             wasi: None,
         }
     }
 
-    /// The stage succeeded: what it noted becomes visible to others.
-    pub(super) fn keep_notes(&mut self) {
+    /// The stage succeeded: what it noted becomes visible to others, and what it remembers will be.
+    pub(super) fn keep_work(&mut self) {
         self.case.keep(&mut self.notes);
+        if let Some(store) = &self.outfit.store
+            && !self.changes.is_empty()
+        {
+            self.case.remember(store, &mut self.changes);
+        }
     }
 
-    /// The stage failed: what it noted never was.
-    pub(super) fn drop_notes(&mut self) {
+    /// The stage failed: what it noted and remembered never was.
+    pub(super) fn drop_work(&mut self) {
         self.notes.clear();
+        self.changes = Changes::default();
     }
 
     /// Takes a returned delivery out of the guest's hands.
@@ -181,12 +214,12 @@ impl WasiView for Guest {
     }
 }
 
-/// Offers what every plugin may import, and `signing`, which the catalog refuses without a grant.
+/// Offers what every plugin may import, and `signing` and `kv`, which the catalog refuses without a grant.
 ///
 /// # Errors
 /// None in practice: no name is offered twice.
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    use contract::{config, crypto, deliveries, log, metrics, signing, types, webhook};
+    use contract::{config, crypto, deliveries, kv, log, metrics, signing, types, webhook};
 
     types::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     webhook::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
@@ -194,6 +227,7 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     crypto::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     signing::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     config::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    kv::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     log::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
     metrics::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }

@@ -9,6 +9,10 @@ world verify-and-signing {
     include hookgate:plugin/verify-plugin@0.1.0;
     include hookgate:plugin/with-signing@0.1.0;
 }
+world filter-and-kv {
+    include hookgate:plugin/filter-plugin@0.1.0;
+    include hookgate:plugin/with-kv@0.1.0;
+}
 world verify-and-telepathy {
     include hookgate:plugin/verify-plugin@0.1.0;
     import telepathy;

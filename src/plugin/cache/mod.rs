@@ -1,0 +1,187 @@
+//! Compiled plugins on disk. A compiled plugin is native code: whoever could forge one would run it
+//! inside the proxy, so nothing is used that this cache did not write and authenticate itself.
+
+mod key;
+mod private;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::{digest, hmac};
+use thiserror::Error;
+
+use self::private::{DIRECTORY_MODE, create_new, private, process_owner, temporary};
+
+/// The key's file.
+const KEY_FILE: &str = "key";
+const MAC_BYTES: usize = digest::SHA256_OUTPUT_LEN;
+/// A compiled Python interpreter has 60 MB.
+const ARTIFACT_BYTES_MAX: u64 = 512 << 20;
+/// More than the plugins of any one installation; past it the oldest go.
+const ARTIFACTS_MAX: usize = 64;
+
+/// Why the cache cannot be used.
+#[derive(Debug, Error)]
+pub enum CacheError {
+    /// It cannot be made, read or written.
+    #[error("cannot use the plugin cache `{}`: {source}", path.display())]
+    Io {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Others may write what we would run.
+    #[error("the plugin cache `{}` is not private: {reason}; `chmod 700` it, or name another directory", path.display())]
+    NotPrivate {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A private directory of compiled plugins.
+pub(super) struct Cache {
+    directory: PathBuf,
+    key: hmac::Key,
+}
+
+/// What an artifact was made of and for. Its file name, and part of what is authenticated: one valid
+/// artifact cannot stand in for another.
+#[derive(Clone, Copy)]
+pub(super) struct Identity([u8; digest::SHA256_OUTPUT_LEN]);
+
+impl Identity {
+    /// Of a component's digest and the engine: settings, wasmtime's version, the processor's features.
+    pub(super) fn new(component: &[u8; 32], engine: &wasmtime::Engine) -> Self {
+        /// Hashes with SHA-256 what implements `Hash`.
+        struct Sha(digest::Context);
+        impl Hasher for Sha {
+            fn write(&mut self, bytes: &[u8]) {
+                self.0.update(bytes);
+            }
+
+            fn finish(&self) -> u64 {
+                0 // Not asked for: the whole digest is taken.
+            }
+        }
+        let mut sha = Sha(digest::Context::new(&digest::SHA256));
+        sha.write(b"hookgate compiled plugin 1");
+        sha.write(component);
+        engine.precompile_compatibility_hash().hash(&mut sha);
+        let mut identity = [0; digest::SHA256_OUTPUT_LEN];
+        identity.copy_from_slice(sha.0.finish().as_ref());
+        Self(identity)
+    }
+}
+
+impl Cache {
+    /// Opens or makes the directory and its key.
+    pub(super) fn open(directory: &Path) -> Result<Self, CacheError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| CacheError::Io { path, source }
+        };
+        if !directory.exists() {
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true).mode(DIRECTORY_MODE);
+            builder.create(directory).map_err(at(directory))?;
+        }
+        let place = fs::symlink_metadata(directory).map_err(at(directory))?;
+        if !place.is_dir() {
+            let reason = "it is not a directory".into();
+            return Err(CacheError::NotPrivate {
+                path: directory.to_owned(),
+                reason,
+            });
+        }
+        let owner = process_owner().unwrap_or_else(|| place.uid());
+        private(directory, &place, owner)?;
+        let path = directory.join(KEY_FILE);
+        let key = key::open(&path, place.uid())?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+        })
+    }
+
+    /// The artifact, authenticated; none when there is none that we wrote.
+    pub(super) fn read(&self, identity: Identity) -> Option<Artifact> {
+        let mut file = File::open(self.path(identity)).ok()?;
+        if file.metadata().ok()?.len() > ARTIFACT_BYTES_MAX {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        let (mac, artifact) = bytes.split_at_checked(MAC_BYTES)?;
+        let genuine = authenticate(&self.key, identity, artifact);
+        aws_lc_rs::constant_time::verify_slices_are_equal(genuine.as_ref(), mac).ok()?;
+        Some(Artifact { bytes })
+    }
+
+    /// Keeps an artifact: all of it or nothing, whatever happens meanwhile.
+    ///
+    /// # Errors
+    /// When the disk refuses; the plugin is compiled already and works without.
+    pub(super) fn write(&self, identity: Identity, artifact: &[u8]) -> io::Result<()> {
+        self.prune();
+        let path = self.path(identity);
+        let temporary = temporary(&path);
+        let mut file = create_new(&temporary)?;
+        let written = file
+            .write_all(authenticate(&self.key, identity, artifact).as_ref())
+            .and_then(|()| file.write_all(artifact))
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&temporary, &path));
+        if written.is_err() {
+            drop(fs::remove_file(&temporary));
+        }
+        written
+    }
+
+    fn path(&self, Identity(identity): Identity) -> PathBuf {
+        let name: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.directory.join(name).with_extension("compiled")
+    }
+
+    /// Removes the oldest artifacts until there is room for one more.
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return;
+        };
+        let mut artifacts: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.file_name() != KEY_FILE)
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        artifacts.sort();
+        let surplus = (artifacts.len() + 1).saturating_sub(ARTIFACTS_MAX);
+        for (_, path) in artifacts.into_iter().take(surplus) {
+            drop(fs::remove_file(path));
+        }
+    }
+}
+
+/// Compiled code that passed the cache's check; only [`Cache::read`] makes one.
+pub(super) struct Artifact {
+    bytes: Vec<u8>,
+}
+
+impl Artifact {
+    pub(super) fn code(&self) -> &[u8] {
+        self.bytes.get(MAC_BYTES..).unwrap_or_default()
+    }
+}
+
+fn authenticate(key: &hmac::Key, Identity(identity): Identity, artifact: &[u8]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    context.update(&identity);
+    context.update(artifact);
+    context.sign()
+}
