@@ -10,6 +10,7 @@ use super::draft::{Draft, MILLISECOND};
 use super::file::{self, Grant, OnFailureWord};
 use super::problem::Problem;
 use super::secrets;
+use super::shapes::SECRET_IN_THE_OPEN;
 use super::signature;
 use super::units::{Size, Time};
 use super::with::{self, Keys};
@@ -416,6 +417,9 @@ fn check(draft: &mut Draft<'_>, place: &Place, name: &str, plugin: &Plugin, conf
         Ok(problems) => {
             for problem in problems {
                 let span = draft.document.value(&with.pointer(&problem.pointer));
+                if problem.message.starts_with(SECRET_IN_THE_OPEN) {
+                    draft.problems.mask(span.clone());
+                }
                 let problem = Problem::error(span, format!("plugin `{name}`: {}", problem.message))
                     .label("says the plugin itself");
                 draft.problems.push(problem);

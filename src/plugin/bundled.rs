@@ -1,33 +1,50 @@
 //! The plugins that come with the binary: components like any other.
 
-/// Names and components, in the order of their stages.
-const BUNDLED: [(&str, &[u8]); 3] = [
-    (
-        "signature",
-        include_bytes!("../../plugins/dist/signature.wasm"),
-    ),
-    (
-        "json-filter",
-        include_bytes!("../../plugins/dist/json-filter.wasm"),
-    ),
-    (
-        "json-template",
-        include_bytes!("../../plugins/dist/json-template.wasm"),
-    ),
-];
+/// Names, and the components of `plugins/dist` that have them.
+macro_rules! bundled {
+    ($($name:literal),* $(,)?) => {
+        const NAMES: &[&str] = &[$($name),*];
+        const COMPONENTS: &[(&str, &[u8])] = &[$((
+            $name,
+            include_bytes!(concat!("../../plugins/dist/", $name, ".wasm")),
+        )),*];
+    };
+}
 
-const NAMES: [&str; 3] = [BUNDLED[0].0, BUNDLED[1].0, BUNDLED[2].0];
+// In the order of their stages.
+bundled!(
+    "signature",
+    "token",
+    "basic-auth",
+    "json-filter",
+    "dedupe",
+    "json-template",
+    "split",
+);
 
 /// The names of the bundled plugins.
 #[must_use]
 pub fn bundled() -> &'static [&'static str] {
-    &NAMES
+    NAMES
 }
 
 /// The component of that name.
 pub(super) fn component(name: &str) -> Option<&'static [u8]> {
-    BUNDLED
+    COMPONENTS
         .iter()
         .find(|(bundled, _)| *bundled == name)
         .map(|(_, component)| *component)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::COMPONENTS;
+
+    #[test]
+    fn a_bundled_plugin_has_at_most_100_kib() {
+        for (name, component) in COMPONENTS {
+            let bytes = component.len();
+            assert!(bytes <= 100 << 10, "{name}: {bytes} bytes");
+        }
+    }
 }

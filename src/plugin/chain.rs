@@ -174,7 +174,7 @@ impl Chain {
                     }
                     return Ok(verdict);
                 }
-                Settled::Deliver(made) => overlays = made,
+                Settled::Deliver(made) => overlays = told_apart(made, &overlays),
                 Settled::Onward => {}
             }
         }
@@ -345,6 +345,26 @@ fn settle(plugin: &Arc<str>, answer: Answer) -> Settled {
             response,
         },
     })
+}
+
+/// Several deliveries that inherited one dedupe key would be each other's repeats: each gets its place
+/// appended, which is the same when the sender sends the same again.
+fn told_apart(mut made: Vec<Overlay>, before: &[Overlay]) -> Vec<Overlay> {
+    if let [
+        Overlay {
+            dedupe: Some(inherited),
+            ..
+        },
+    ] = before
+        && made.len() > 1
+    {
+        for (place, overlay) in made.iter_mut().enumerate() {
+            if let Some(dedupe) = overlay.dedupe.as_mut().filter(|own| *own == inherited) {
+                dedupe.key = format!("{}.{place}", dedupe.key).into();
+            }
+        }
+    }
+    made
 }
 
 fn accepted(

@@ -128,3 +128,72 @@ async fn a_filter_that_may_be_skipped_lets_through_what_it_cannot_judge() {
         .await;
     assert_eq!(line["policy"], "skip");
 }
+
+#[tokio::test]
+async fn conditions_of_any_depth_decide_over_body_header_and_query() {
+    let mut upstream = Upstream::ok().await;
+    let with = r#"event = ["issues"], when = { all = [
+        { any = [{ json = "/amount", ge = 100 }, { header = "X-Priority", eq = "high" }] },
+        { not = { query = "dry", exists = true } },
+        { json = "/labels", contains = "bug" },
+    ] }"#;
+    let steps = SIGNATURE.to_owned() + &filter(with);
+    let toml = hook(&upstream).replace("public = true\n", "ack = \"upstream\"\n") + &steps;
+    let mut gate = Gate::start_in(folder(), &toml, &[("SECRET", SECRET)]).await;
+    let outcome = async |target: &str, body: &str, high: bool| {
+        let call = github(target, "issues", SECRET, body);
+        let call = if high {
+            call.field("x-priority", "high")
+        } else {
+            call
+        };
+        let answer = call.send(gate.address).await;
+        match answer.body.starts_with(b"{") {
+            true => answer.json()["outcome"]
+                .as_str()
+                .unwrap_or("failed")
+                .to_owned(),
+            false => answer.text(),
+        }
+    };
+    let (large, small) = (
+        r#"{"amount":100,"labels":["p1","bug"]}"#,
+        r#"{"amount":99.99,"labels":["bug"]}"#,
+    );
+
+    for (target, body, high, expected) in [
+        ("/hook", large, false, "ok"),
+        ("/hook", small, true, "ok"),
+        ("/hook", small, false, "dropped"),
+        ("/hook?dry=", large, false, "dropped"),
+        (
+            "/hook",
+            r#"{"amount":100,"labels":["bugs"]}"#,
+            false,
+            "dropped",
+        ),
+        ("/hook", r#"{"amount":"100","labels":["bug"]}"#, false, "ok"),
+        (
+            "/hook",
+            r#"{"amount":null,"labels":["bug"]}"#,
+            false,
+            "dropped",
+        ),
+        ("/hook", "no json", true, "failed"),
+    ] {
+        assert_eq!(
+            outcome(target, body, high).await,
+            expected,
+            "{target} {body} {high}"
+        );
+        if expected == "ok" {
+            assert_eq!(upstream.next().await.text(), body);
+        }
+    }
+    assert!(upstream.is_quiet());
+    gate.wait_for_log(|line| {
+        line["reason"]
+            == "none of `any` holds; of the first, `/amount` is `99.99`, which fails `ge`"
+    })
+    .await;
+}

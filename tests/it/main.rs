@@ -21,9 +21,12 @@ mod limits;
 
 mod frames;
 mod routing;
+mod secrets;
 mod verify;
 
+mod batches;
 mod filter;
+mod repeats;
 mod transform;
 
 mod guests;

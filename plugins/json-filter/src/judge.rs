@@ -4,20 +4,49 @@ use hookgate_sdk::filter::{Failure, Verdict};
 use hookgate_sdk::json::Json;
 use hookgate_sdk::{body_is_json, json_text, webhook};
 
+use crate::condition::{Subject, unmet};
 use crate::rules::{is_one_of, unwanted};
 
-/// The verdict under `config`.
-pub(crate) fn judge(config: &str) -> Result<Verdict, Failure> {
-    let table = Json::read(config)
-        .map_err(|_| Failure::Permanent("the configuration is not JSON".into()))?;
-    let dropped = match event(&table)? {
+/// The verdict under the configuration.
+pub(crate) fn judge(table: &Json<'_>) -> Result<Verdict, Failure> {
+    let dropped = match event(table)? {
         Some(reason) => Some(reason),
-        None => match header(&table) {
+        None => match header(table) {
             Some(reason) => Some(reason),
-            None => body(&table)?,
+            None => match body(table)? {
+                Some(reason) => Some(reason),
+                None => when(table)?,
+            },
         },
     };
     Ok(dropped.map_or(Verdict::Forward, Verdict::Drop))
+}
+
+/// As [`event`], for the long form.
+fn when(table: &Json<'_>) -> Result<Option<String>, Failure> {
+    match table.get("when") {
+        Some(condition) => unmet(condition, &find).map_err(Failure::Permanent),
+        None => Ok(None),
+    }
+}
+
+fn find(subject: Subject<'_>) -> Result<Option<String>, String> {
+    match subject {
+        Subject::Json(pointer) => {
+            let value = json_text(pointer);
+            if value.is_none() && !body_is_json() {
+                return Err(not_json(pointer));
+            }
+            Ok(value)
+        }
+        Subject::Header(name) => Ok(webhook::header(name)),
+        Subject::Query(name) => Ok(webhook::query_param(name)),
+        Subject::Note(key) => Ok(webhook::note(key)),
+    }
+}
+
+fn not_json(pointer: &str) -> String {
+    format!("the body is not JSON, so `{pointer}` cannot be judged")
 }
 
 /// Why the event is not wanted; none when it is.
@@ -57,9 +86,7 @@ fn body(table: &Json<'_>) -> Result<Option<String>, Failure> {
             if body_is_json() {
                 return Ok(Some(format!("`{pointer}` is absent")));
             }
-            return Err(Failure::Permanent(format!(
-                "the body is not JSON, so `{pointer}` cannot be judged"
-            )));
+            return Err(Failure::Permanent(not_json(pointer)));
         };
         if !is_one_of(&value, alternatives) {
             return Ok(Some(unwanted(&format!("`{pointer}`"), &value)));

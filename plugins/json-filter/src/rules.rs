@@ -22,17 +22,21 @@ pub fn is_one_of(value: &str, alternatives: &Json<'_>) -> bool {
 /// Why a webhook whose `what` is `value` is dropped.
 #[must_use]
 pub fn unwanted(what: &str, value: &str) -> String {
-    let shown: String = value
+    format!("{what} is `{}`, which is not wanted", shown(value))
+}
+
+/// As much of a value as a reason shows, in one line.
+#[must_use]
+pub fn shown(value: &str) -> String {
+    let mut shown: String = value
         .chars()
         .take(SHOWN)
         .flat_map(char::escape_debug)
         .collect();
-    let more = if value.chars().nth(SHOWN).is_some() {
-        "…"
-    } else {
-        ""
-    };
-    format!("{what} is `{shown}{more}`, which is not wanted")
+    if value.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! `lifecycle.check`: everything that is wrong with a configuration, at its place.
 
+use hookgate_sdk::header;
 use hookgate_sdk::json::{Json, pointer};
-use hookgate_sdk::problem::{Problems, list};
+use hookgate_sdk::problem::Problems;
 
 use crate::path::has_dot_segment;
-use crate::render::fits_header;
-use crate::slot::{self, KNOWN, Part, Senseless, Slot};
 
 const FIELDS: [&str; 4] = ["body", "headers", "path", "missing"];
 const MISSING: [&str; 2] = ["empty", "refuse"];
@@ -26,14 +25,14 @@ pub fn check(config: &str) -> Vec<(String, String)> {
         }
         headers(problems, table);
         if let Some(template) = problems.text("", table, "path") {
-            self::template(problems, "/path", template);
+            problems.template("/path", template);
             if !template.starts_with('/') {
                 problems.add("/path", "must begin with `/`");
             }
             if has_dot_segment(template) {
                 problems.add("/path", "must not hold the segments `.` and `..`");
             }
-            if !fits_header(template) || template.contains([' ', '\t', '#']) {
+            if !header::fits(template) || template.contains([' ', '\t', '#']) {
                 problems.add(
                     "/path",
                     "must hold no blanks, no `#` and no control characters",
@@ -49,7 +48,7 @@ pub fn check(config: &str) -> Vec<(String, String)> {
 /// Every string of the body, at its own place.
 fn body(problems: &mut Problems, at: &str, template: &Json<'_>) {
     if let Json::Text(text) = template {
-        self::template(problems, at, text);
+        problems.template(at, text);
     }
     for (key, value) in template.members() {
         body(problems, &pointer(at, key), value);
@@ -71,26 +70,10 @@ fn headers(problems: &mut Problems, table: &Json<'_>) {
         problems.header_name(&at, name);
         match value.as_text() {
             None => problems.add(at, "must be a string"),
-            Some(text) if !fits_header(text) => {
+            Some(text) if !header::fits(text) => {
                 problems.add(at, "must hold no line breaks and other control characters");
             }
-            Some(text) => template(problems, &at, text),
-        }
-    }
-}
-
-fn template(problems: &mut Problems, at: &str, text: &str) {
-    for part in slot::parts(text) {
-        match part {
-            Ok(Part::Slot(Slot::Header(name), _)) => problems.header_name(at, name),
-            Ok(_) => {}
-            Err(Senseless::Brace(brace)) => problems.add(at, brace.to_string()),
-            Err(Senseless::Slot(slot)) => {
-                problems.add(
-                    at,
-                    format!("unknown part `{{{slot}}}`; known are {}", list(&KNOWN)),
-                );
-            }
+            Some(text) => problems.template(&at, text),
         }
     }
 }
@@ -159,19 +142,7 @@ mod tests {
 
     #[test]
     fn the_description_is_json_and_names_this_version() {
-        let description = hookgate_sdk::json::Json::read(include_str!("describe.json")).unwrap();
-        let version = description.get("version").unwrap().as_text();
-        assert_eq!(version, Some(env!("CARGO_PKG_VERSION")));
-        let schema = description
-            .get("config-schema")
-            .unwrap()
-            .get("properties")
-            .unwrap();
-        let fields: Vec<_> = schema
-            .members()
-            .iter()
-            .map(|(name, _)| name.as_ref())
-            .collect();
-        assert_eq!(fields, super::FIELDS);
+        let description = include_str!("describe.json");
+        hookgate_sdk::assert_described(description, env!("CARGO_PKG_VERSION"), &super::FIELDS);
     }
 }

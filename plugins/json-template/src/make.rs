@@ -1,22 +1,31 @@
 //! The delivery, from the configuration and the webhook.
 
 use hookgate_sdk::deliveries::Delivery;
-use hookgate_sdk::json::{Json, escape_into};
-use hookgate_sdk::{body_is_json, json_text, webhook};
+use hookgate_sdk::json::Json;
+use hookgate_sdk::transform::Failure;
+use hookgate_sdk::{header, slot};
 
 use crate::path;
-use crate::render::{Form, Missing, Origin, Render, fits_header};
-use crate::slot::Slot;
+use crate::render::{Missing, Origin, Render};
 
-/// What is delivered under `config`, or why it cannot be made.
-pub(crate) fn make(config: &str) -> Result<Delivery, String> {
-    let table = Json::read(config).map_err(|_| "the configuration is not JSON")?;
+/// What is delivered under the configuration.
+pub(crate) fn make(table: &Json<'_>) -> Result<Vec<Delivery>, Failure> {
+    one(table)
+        .map(|delivery| vec![delivery])
+        .map_err(Failure::Permanent)
+}
+
+/// The one delivery, or why it cannot be made.
+fn one(table: &Json<'_>) -> Result<Delivery, String> {
     let missing = match table.get("missing").and_then(Json::as_text) {
         None | Some("empty") => Missing::Empty,
         Some("refuse") => Missing::Refuse,
         Some(_) => return Err("`missing` is unknown in the configuration".into()),
     };
-    let render = Render { find, missing };
+    let render = Render {
+        find: slot::find,
+        missing,
+    };
     let delivery = Delivery::new();
     if let Some(template) = table.get("body") {
         let mut body = String::new();
@@ -30,7 +39,7 @@ pub(crate) fn make(config: &str) -> Result<Delivery, String> {
             .ok_or("`headers` is wrong in the configuration")?;
         let mut value = String::new();
         render.pieces(template, |piece, _| value.push_str(piece))?;
-        if !fits_header(&value) {
+        if !header::fits(&value) {
             return Err(format!(
                 "the value for the header `{name}` holds control characters"
             ));
@@ -49,34 +58,4 @@ pub(crate) fn make(config: &str) -> Result<Delivery, String> {
         delivery.set_path(&target);
     }
     Ok(delivery)
-}
-
-/// The value of a slot in the webhook.
-fn find(slot: Slot<'_>, form: Form) -> Result<Option<String>, String> {
-    let text = match slot {
-        Slot::Pointer(pointer) => {
-            let value = match form {
-                Form::Json => webhook::json(pointer),
-                Form::Text => json_text(pointer),
-            };
-            if value.is_none() && !body_is_json() {
-                return Err(format!(
-                    "the body is not JSON, so nothing is at `{pointer}`"
-                ));
-            }
-            return Ok(value);
-        }
-        Slot::Header(name) => webhook::header(name),
-        Slot::Note(key) => webhook::note(key),
-        Slot::Query(name) => webhook::query_param(name),
-    };
-    Ok(text.map(|text| match form {
-        Form::Text => text,
-        Form::Json => {
-            let mut quoted = String::from("\"");
-            escape_into(&mut quoted, &text);
-            quoted.push('"');
-            quoted
-        }
-    }))
 }

@@ -1,8 +1,7 @@
 //! Templates filled in. Where values come from is an argument, so that nothing here knows a host.
 
 use hookgate_sdk::json::{Json, escape_into};
-
-use crate::slot::{self, Part, Slot};
+use hookgate_sdk::slot::{self, Form, Part, Slot};
 
 /// What a slot without a value becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,15 +10,6 @@ pub enum Missing {
     Empty,
     /// A failure.
     Refuse,
-}
-
-/// The form in which a value is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// As JSON, ready to stand in a document.
-    Json,
-    /// As text: strings unquoted, all else as JSON.
-    Text,
 }
 
 /// Fills templates from the values that `find` knows.
@@ -119,18 +109,9 @@ pub enum Origin {
     Sender,
 }
 
-/// Whether `value` may be the value of a header: no control characters but tabs, so that it
-/// cannot begin a header of its own (RFC 9110, section 5.5).
-#[must_use]
-pub fn fits_header(value: &str) -> bool {
-    value
-        .bytes()
-        .all(|byte| byte == b'\t' || (byte >= 0x20 && byte != 0x7f))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Form, Json, Missing, Render, Slot, fits_header};
+    use super::{Form, Json, Missing, Render, Slot};
 
     /// What a webhook with this JSON at these pointers and this header holds.
     fn find(slot: Slot<'_>, form: Form) -> Result<Option<String>, String> {
@@ -193,13 +174,5 @@ mod tests {
         );
         let refused = json(template, Missing::Refuse).unwrap_err();
         assert!(refused.contains("`{/none}`"), "{refused}");
-    }
-
-    #[test]
-    fn a_header_value_holds_no_line_breaks() {
-        assert!(fits_header("a\tb é") && fits_header(""));
-        for injected in ["a\r\nx: y", "a\nb", "a\rb", "a\0b", "a\x7fb", "a\x1bb"] {
-            assert!(!fits_header(injected), "{injected:?}");
-        }
     }
 }

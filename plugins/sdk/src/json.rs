@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 mod reader;
+mod scan;
 pub use reader::Malformed;
+pub use scan::{find, find_text};
 
 /// One JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,14 +25,21 @@
 //! hookgate_sdk::export_verify!(Plugin);
 //! ```
 //!
-//! [`export_filter!`], [`export_transform!`] and [`export_lifecycle!`] are the others. What the
-//! plugin does not call, its component does not import.
+//! [`export_filter!`], [`export_transform!`] and [`export_lifecycle!`] are the others; [`stage!`] makes
+//! all of it from two functions. What the plugin does not call, its component does not import.
 
 #[doc(hidden)] // named by the export macros; use the re-exports below
 pub mod bindings;
 mod bump;
+
+pub mod base64;
+pub mod header;
 pub mod json;
+pub mod key;
 pub mod problem;
+pub mod slot;
+pub mod span;
+mod stage;
 pub mod template;
 
 pub use bindings::filter::{export_filter, exports::hookgate::plugin::filter};
@@ -42,6 +49,7 @@ pub use bindings::hookgate::plugin::{
 pub use bindings::lifecycle::{export_lifecycle, exports::hookgate::plugin::lifecycle};
 pub use bindings::transform::{export_transform, exports::hookgate::plugin::transform};
 pub use bindings::verify::{export_verify, exports::hookgate::plugin::verify};
+pub use stage::assert_described;
 
 /// Whether the body is one JSON document. It costs a copy of the body into the plugin, so ask only
 /// where a missing value has to be told from a body that holds no values at all.
@@ -53,5 +61,10 @@ pub fn body_is_json() -> bool {
 /// The value at an RFC 6901 pointer of the JSON body as text: strings unquoted, all else as JSON.
 #[must_use]
 pub fn json_text(pointer: &str) -> Option<String> {
-    webhook::json_string(pointer).or_else(|| webhook::json(pointer))
+    // One reading of the body; the host's own unquoting would be a second one for what is no string.
+    let value = webhook::json(pointer)?;
+    match value.starts_with('"').then(|| json::Json::read(&value)) {
+        Some(Ok(json::Json::Text(text))) => Some(text.into_owned()),
+        _ => Some(value),
+    }
 }

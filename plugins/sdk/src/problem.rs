@@ -1,6 +1,7 @@
 //! What `lifecycle.check` returns: places in the configuration and what is wrong there.
 
 use crate::json::{self, Json};
+use crate::span;
 
 /// Problems found so far.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,68 @@ impl Problems {
                 format!("unknown {name} `{found}`; known are {}", list(known)),
             );
         }
+    }
+
+    /// The whole seconds of an optional span of time such as `"5m"`, which must be in `bounds`.
+    pub fn seconds(
+        &mut self,
+        at: &str,
+        table: &Json<'_>,
+        name: &str,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let found = table.get(name)?;
+        let seconds = found.as_text().and_then(span::seconds);
+        match seconds {
+            Some(seconds) if bounds.contains(&seconds) => return Some(seconds),
+            Some(_) => self.add(
+                json::pointer(at, name),
+                format!(
+                    "must be {} to {}",
+                    span::text(*bounds.start()),
+                    span::text(*bounds.end())
+                ),
+            ),
+            None => self.add(
+                json::pointer(at, name),
+                "must be a time with its unit: `\"90s\"`, `\"5m\"`, `\"1h 30m\"` or `\"7d\"`",
+            ),
+        }
+        None
+    }
+
+    /// Reports a table inside that is none, and each of its members that is not one of `known`; the table
+    /// when it is one.
+    pub fn table<'a>(
+        &mut self,
+        at: &str,
+        table: &'a Json<'a>,
+        name: &str,
+        known: &[&str],
+    ) -> Option<&'a Json<'a>> {
+        let inside = table.get(name)?;
+        let place = json::pointer(at, name);
+        if !matches!(inside, Json::Table(_)) {
+            self.add(place, format!("must be a table of {}", list(known)));
+            return None;
+        }
+        self.unknown_fields(&place, inside, known);
+        Some(inside)
+    }
+
+    /// Which one of `choices` is given; reports none and several.
+    pub fn exactly_one<'a>(
+        &mut self,
+        at: &str,
+        table: &Json<'_>,
+        choices: &[&'a str],
+    ) -> Option<&'a str> {
+        let mut given = choices.iter().filter(|name| table.get(name).is_some());
+        let (Some(name), None) = (given.next(), given.next()) else {
+            self.add(at, format!("needs exactly one of {}", list(choices)));
+            return None;
+        };
+        Some(name)
     }
 
     /// Reports a header name that is not a token of RFC 9110, section 5.6.2.

@@ -1,7 +1,10 @@
-//! What may stand between the braces of a template.
+//! What may stand between the braces of a template: parts of the webhook, by the same names in every
+//! plugin that has templates.
 
-use hookgate_sdk::json::is_pointer;
-use hookgate_sdk::template::{self, Piece, Unbalanced};
+use crate::json::{escape_into, is_pointer};
+use crate::problem::{Problems, list};
+use crate::template::{self, Piece, Unbalanced};
+use crate::{body_is_json, json_text, webhook};
 
 /// The slots, as an operator reads them.
 pub const KNOWN: [&str; 4] = ["{/pointer}", "{header:NAME}", "{note:KEY}", "{query:NAME}"];
@@ -54,6 +57,67 @@ pub fn only(template: &str) -> Option<(Slot<'_>, &str)> {
     match (parts.next()?, parts.next()) {
         (Ok(Part::Slot(slot, written)), None) => Some((slot, written)),
         _ => None,
+    }
+}
+
+/// The form in which a value is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As JSON, ready to stand in a document.
+    Json,
+    /// As text: strings unquoted, all else as JSON.
+    Text,
+}
+
+/// The value of a slot in the webhook; none when there is none.
+///
+/// # Errors
+/// When a value of the body is asked for and the body is not JSON: nobody can say that it is absent.
+pub fn find(slot: Slot<'_>, form: Form) -> Result<Option<String>, String> {
+    let text = match slot {
+        Slot::Pointer(pointer) => {
+            let value = match form {
+                Form::Json => webhook::json(pointer),
+                Form::Text => json_text(pointer),
+            };
+            if value.is_none() && !body_is_json() {
+                return Err(format!(
+                    "the body is not JSON, so nothing is at `{pointer}`"
+                ));
+            }
+            return Ok(value);
+        }
+        Slot::Header(name) => webhook::header(name),
+        Slot::Note(key) => webhook::note(key),
+        Slot::Query(name) => webhook::query_param(name),
+    };
+    Ok(text.map(|text| match form {
+        Form::Text => text,
+        Form::Json => {
+            let mut quoted = String::from("\"");
+            escape_into(&mut quoted, &text);
+            quoted.push('"');
+            quoted
+        }
+    }))
+}
+
+impl Problems {
+    /// Reports what has no meaning in a template.
+    pub fn template(&mut self, at: &str, text: &str) {
+        for part in parts(text) {
+            match part {
+                Ok(Part::Slot(Slot::Header(name), _)) => self.header_name(at, name),
+                Ok(_) => {}
+                Err(Senseless::Brace(brace)) => self.add(at, brace.to_string()),
+                Err(Senseless::Slot(slot)) => {
+                    self.add(
+                        at,
+                        format!("unknown part `{{{slot}}}`; known are {}", list(&KNOWN)),
+                    );
+                }
+            }
+        }
     }
 }
 
