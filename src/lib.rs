@@ -28,6 +28,8 @@
 //! | [`delivery`] | buffer, retries, attempts, connections to upstreams |
 //! | [`plugin`] | the sandbox and its contract; the only room that names wasmtime |
 //! | [`listener`] | TCP, TLS, HTTP; knows nothing of webhooks |
+//! | [`http1`] | HTTP/1.1 as bytes, for both hops; no sockets |
+//! | [`message`] | what HTTP says in either version: heads, fields, responses |
 //! | [`telemetry`] | every event that is ever logged or counted |
 //! | [`route`] | patterns to values of `T`; no I/O |
 //! | [`webhook`], [`secret`], [`preset`], [`drain`] | the words themselves |
@@ -50,7 +52,7 @@
 //! - After a delivery was admitted, the sender's hang-up cancels nothing.
 //! - What decides (buffer, retry, pace) has no clock, no dice and no sockets; they come as arguments.
 //! - A refused reload changes nothing: the new plan is complete before the old one is let go.
-//! - `hyper` is named in [`listener`] and in [`delivery`]'s `attempt`, `upstream` and `pool` only.
+//! - HTTP/1.1 is ours ([`http1`]); `hyper` speaks HTTP/2, in [`listener`]'s `h2` and [`delivery`]'s `pool` and `two` only.
 //!
 //! `tests/house.rs` holds the import rules.
 
@@ -60,7 +62,9 @@ pub mod config;
 pub mod delivery;
 pub mod drain;
 pub mod gate;
+pub mod http1;
 pub mod listener;
+pub mod message;
 pub mod plugin;
 pub mod preset;
 pub mod route;

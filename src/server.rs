@@ -20,7 +20,7 @@ use crate::admin::{self, Admin, Phase, Readiness, ReloadRequest};
 use crate::config::Plan;
 use crate::delivery::{Buffer, DeadLetters, Dispatch, Duplicates, Left};
 use crate::drain::Drain;
-use crate::gate::{Gate, Intake, Routes};
+use crate::gate::{Gate, Routes};
 use crate::listener::{self, BindError, Certificates, Shared};
 use crate::telemetry::{Event, Telemetry};
 pub use running::Drained;
@@ -174,7 +174,6 @@ impl Server {
             flush_until,
             workers: Vec::new(),
         };
-        let intake = Arc::new(Intake::default());
         for (index, sockets) in sockets.into_workers().into_iter().enumerate() {
             let dispatch = Dispatch::new(
                 index,
@@ -186,7 +185,6 @@ impl Server {
             );
             let gate = Gate::new(
                 Arc::clone(&running.routes),
-                Arc::clone(&intake),
                 dispatch.clone(),
                 foundation.telemetry.clone(),
                 running.connections.watch(),

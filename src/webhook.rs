@@ -11,9 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::message::Fields;
 
 /// Ours, unique for each webhook received; in every log line and in the answer's `hookgate-id`.
 ///
@@ -32,10 +34,36 @@ impl WebhookId {
     }
 }
 
+/// `wh_` and 32 digits.
+const ID_BYTES: usize = 3 + uuid::fmt::Simple::LENGTH;
+
+/// The text of an id, without an allocation.
+#[derive(Clone, Copy)]
+pub struct IdText([u8; ID_BYTES]);
+
+impl IdText {
+    /// As it stands in fields and logs.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl WebhookId {
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> IdText {
+        let mut text = *b"wh_00000000000000000000000000000000";
+        if let Some(digits) = text.get_mut(3..) {
+            self.0.as_simple().encode_lower(digits);
+        }
+        IdText(text)
+    }
+}
+
 impl fmt::Display for WebhookId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0_u8; uuid::fmt::Simple::LENGTH];
-        write!(f, "wh_{}", self.0.as_simple().encode_lower(&mut text))
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -105,69 +133,6 @@ impl Scheme {
     }
 }
 
-/// The header fields of a webhook in order of arrival, values as on the wire.
-///
-/// A vector and not a map: there are twenty of them, most are looked at once, and the order is kept.
-#[derive(Clone, Debug, Default)]
-pub struct Fields(Vec<(HeaderName, HeaderValue)>);
-
-impl Fields {
-    /// From names and values in order of arrival.
-    #[must_use]
-    pub fn new(fields: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self(fields)
-    }
-
-    /// The first value of `name`; any case.
-    #[must_use]
-    pub fn first(&self, name: &str) -> Option<&HeaderValue> {
-        self.0
-            .iter()
-            .find(|(field, _)| field.as_str().eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    }
-
-    /// All values of `name` in order; any case.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a HeaderValue> {
-        self.0
-            .iter()
-            .filter(move |(field, _)| field.as_str().eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    }
-
-    /// All fields in order.
-    pub fn iter(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
-        self.0.iter()
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<HeaderMap> for Fields {
-    /// Moves names and values over; repeated fields stay in order.
-    fn from(headers: HeaderMap) -> Self {
-        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(headers.len());
-        for (name, value) in headers {
-            // A map gives the name with the first of its values only.
-            match name.or_else(|| fields.last().map(|(name, _)| name.clone())) {
-                Some(name) => fields.push((name, value)),
-                None => continue,
-            }
-        }
-        Self(fields)
-    }
-}
-
 /// One call of a sender, exactly as received.
 #[derive(Debug)]
 pub struct Webhook {
@@ -179,8 +144,8 @@ pub struct Webhook {
     pub method: Method,
     /// Path and query, percent-encoded as received.
     pub target: PathAndQuery,
-    /// The authority that the sender called (`Host` or `:authority`).
-    pub host: Option<HeaderValue>,
+    /// The authority of a target in absolute form or of HTTP/2; else it is the `Host` field.
+    pub authority: Option<Box<str>>,
     /// Whether it came over TLS.
     pub scheme: Scheme,
     /// The header fields.
@@ -196,48 +161,26 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// A copy that shares no memory with the socket it was read from.
-    ///
-    /// Values and body are slices of what one read brought, 64 KiB at most: harmless while the sender
-    /// waits, but a webhook that is held for hours must weigh what [`weight`](Self::weight) says.
+    /// The authority that the sender called.
     #[must_use]
-    pub fn detached(&self) -> Self {
-        let copy = |value: &HeaderValue| {
-            let mut copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(value.clone());
-            copy.set_sensitive(value.is_sensitive());
-            copy
-        };
-        let fields = self
-            .fields
-            .iter()
-            .map(|(name, value)| (name.clone(), copy(value)));
-        Self {
-            id: self.id,
-            route: Arc::clone(&self.route),
-            method: self.method.clone(),
-            target: self.target.as_str().parse().unwrap_or(self.target.clone()),
-            host: self.host.as_ref().map(copy),
-            scheme: self.scheme,
-            fields: Fields::new(fields.collect()),
-            body: Bytes::copy_from_slice(&self.body),
-            arrival: self.arrival,
-            sender: self.sender,
-            public_url: self.public_url.clone(),
+    pub fn host(&self) -> Option<&[u8]> {
+        match &self.authority {
+            Some(authority) => Some(authority.as_bytes()),
+            None => self.fields.first("host"),
         }
     }
 
     /// Bytes that this webhook holds in memory, allocation overhead included, as the buffer counts them.
     #[must_use]
     pub fn weight(&self) -> usize {
-        /// The struct, its `Arc`, and the vector of fields (two fat shared handles a field).
+        /// The struct, its `Arc`, and what the allocator adds to each of its parts.
         const FIXED: usize = 512;
-        const PER_FIELD: usize = 72;
-        let fields: usize = self
-            .fields
-            .iter()
-            .map(|(n, v)| n.as_str().len() + v.len() + PER_FIELD)
-            .sum();
-        FIXED + fields + self.target.as_str().len() + self.body.len()
+        let authority = self
+            .authority
+            .as_ref()
+            .map_or(0, |authority| authority.len());
+        let target = self.target.as_str().len();
+        FIXED + self.fields.weight() + authority + target + self.body.len()
     }
 }
 
@@ -300,39 +243,15 @@ pub fn climbs(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arrival, Fields, Scheme, Webhook, WebhookId, climbs};
-    use bytes::Bytes;
-    use http::{HeaderName, HeaderValue, Method};
-    use std::net::{IpAddr, Ipv4Addr};
+    use super::{Arrival, WebhookId, climbs};
 
     #[test]
-    fn a_detached_webhook_says_the_same_and_lets_go_of_the_socket() {
-        // One read of a socket, of which a small webhook is a small part.
-        let read = Bytes::from([b"/hook?x=1abc{}".as_slice(), &[0; 60_000]].concat());
-        let value = HeaderValue::from_maybe_shared(read.slice(9..12)).unwrap();
-        let arrival = Arrival::now();
-        let webhook = Webhook {
-            id: WebhookId::new(arrival),
-            route: "hook".into(),
-            method: Method::POST,
-            target: http::uri::PathAndQuery::from_maybe_shared(read.slice(..9)).unwrap(),
-            host: Some(value.clone()),
-            scheme: Scheme::Https,
-            fields: Fields::new(vec![(HeaderName::from_static("x-a"), value)]),
-            body: read.slice(12..14),
-            arrival,
-            sender: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            public_url: None,
-        };
+    fn an_id_reads_the_same_as_text_and_on_display() {
+        let id = WebhookId::new(Arrival::now());
 
-        let detached = webhook.detached();
-        drop(webhook);
-
-        assert!(read.is_unique(), "nobody holds what was read");
-        assert_eq!(detached.target, "/hook?x=1");
-        assert_eq!(detached.fields.first("x-a").unwrap(), "abc");
-        assert_eq!(detached.host.unwrap(), "abc");
-        assert_eq!(detached.body, "{}");
+        assert_eq!(id.text().as_str(), id.to_string());
+        assert!(id.to_string().starts_with("wh_"));
+        assert_eq!(id.to_string().len(), 35);
     }
 
     #[test]

@@ -8,20 +8,36 @@ use std::path::{Path, PathBuf};
 
 /// A room, and the rooms it may import (the order of the flow, see `src/lib.rs`).
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("webhook", &[]),
+    ("message", &[]),
+    ("http1", &["message"]),
+    ("webhook", &["message"]),
     ("secret", &[]),
     ("preset", &["secret"]),
     ("drain", &[]),
     ("route", &[]),
     ("telemetry", &["webhook"]),
-    ("listener", &["drain", "secret", "telemetry"]),
-    ("plugin", &["secret", "telemetry", "webhook"]),
-    ("delivery", &["drain", "plugin", "telemetry", "webhook"]),
+    (
+        "listener",
+        &["drain", "http1", "message", "secret", "telemetry"],
+    ),
+    ("plugin", &["message", "secret", "telemetry", "webhook"]),
+    (
+        "delivery",
+        &[
+            "drain",
+            "http1",
+            "message",
+            "plugin",
+            "telemetry",
+            "webhook",
+        ],
+    ),
     (
         "gate",
         &[
             "delivery",
             "drain",
+            "message",
             "plugin",
             "route",
             "telemetry",
@@ -55,6 +71,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "drain",
             "gate",
             "listener",
+            "message",
             "plugin",
             "route",
             "secret",
@@ -71,6 +88,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "drain",
             "gate",
             "listener",
+            "message",
             "plugin",
             "preset",
             "route",
@@ -91,10 +109,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     (
         "hyper::",
         &[
-            "src/listener/",
-            "src/delivery/attempt.rs",
-            "src/delivery/upstream.rs",
+            "src/listener/h2.rs",
             "src/delivery/pool.rs",
+            "src/delivery/two.rs",
         ],
     ),
 ];

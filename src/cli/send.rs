@@ -153,10 +153,8 @@ fn deliver(
     match post(to, signed, ca) {
         Ok(answer) => {
             let took = started.elapsed().as_secs_f64() * 1_000.0;
-            let id = answer.fields.iter().find(|(name, _)| name == "hookgate-id");
-            let id = id
-                .and_then(|(_, value)| value.to_str().ok())
-                .unwrap_or_default();
+            let id = answer.fields.first("hookgate-id").unwrap_or_default();
+            let id = std::str::from_utf8(id).unwrap_or_default();
             println!("← {} in {took:.1} ms   {id}", answer.status);
             if !answer.body.is_empty() {
                 println!("{}", String::from_utf8_lossy(&answer.body).trim_end());

@@ -122,8 +122,7 @@ impl Worker {
     /// Lets a delivery wait until `due`, and makes sure that somebody will take it.
     ///
     /// Also called from destructors, so it must not panic where there is no runtime any more.
-    pub(super) fn push(self: &Arc<Self>, mut delivery: Box<Delivery>, due: Instant) {
-        delivery.detach();
+    pub(super) fn push(self: &Arc<Self>, delivery: Box<Delivery>, due: Instant) {
         let mut state = self.state();
         if state.runner == Runner::Gone {
             drop(state);

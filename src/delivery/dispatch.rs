@@ -13,7 +13,7 @@ use super::duplicates::{Reservation, Seen};
 use super::hand::{Carried, Hand};
 use super::{
     Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
-    Origin, Promise, Upstream, overlay_weight,
+    Promise, Upstream, overlay_weight,
 };
 use crate::drain::Watch;
 use crate::plugin::{Accepted, Writes};
@@ -142,9 +142,8 @@ impl Dispatch {
         const FULL: Acknowledgement = Acknowledgement::Full {
             retry_after: FULL_RETRY_AFTER,
         };
-        let delivery = |planned: Planned, writes, permit, origin| Delivery {
+        let delivery = |planned: Planned, writes, permit| Delivery {
             webhook: Arc::clone(webhook),
-            origin,
             overlay: planned.overlay,
             upstream: planned.upstream,
             contract: Arc::clone(contract),
@@ -173,8 +172,7 @@ impl Dispatch {
                 upstream: Arc::clone(upstream),
                 reservation: None,
             };
-            let one = delivery(planned, writes, permit, Origin::Socket);
-            return Ok(Admitted::One(one));
+            return Ok(Admitted::One(delivery(planned, writes, permit)));
         }
 
         let planned = self.plan(webhook, overlays, contract)?;
@@ -183,14 +181,10 @@ impl Dispatch {
             .map(|planned| overlay_weight(&planned.overlay))
             .collect();
         let permits = contract.share.admit(webhook.weight(), &own).ok_or(FULL)?;
-        let copy = Arc::default();
         let deliveries = planned
             .into_iter()
             .zip(permits)
-            .map(|(planned, permit)| {
-                let origin = Origin::Siblings(Arc::clone(&copy));
-                delivery(planned, writes.clone(), permit, origin)
-            })
+            .map(|(planned, permit)| delivery(planned, writes.clone(), permit))
             .collect();
         // From here on each delivery has its part in them.
         if let Some(writes) = writes {

@@ -18,36 +18,58 @@
 //! Everything else, the provider's signature included, goes on as it came. A transform's changes come
 //! after the sender's fields and cannot touch the rows above, except the last.
 
-use std::fmt::{self, Write as _};
+use std::borrow::Cow;
+use std::io::Write as _;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 
 use super::trace::Trace;
+use crate::http1;
+use crate::message::Fields;
 use crate::webhook::{Change, Overlay, Webhook};
 
 /// Ours: unique for each webhook, the same over all attempts and upstreams; an idempotency key.
 pub const HOOKGATE_ID: HeaderName = HeaderName::from_static("hookgate-id");
-const HOOKGATE_ROUTE: HeaderName = HeaderName::from_static("hookgate-route");
-const HOOKGATE_ATTEMPT: HeaderName = HeaderName::from_static("hookgate-attempt");
-const HOOKGATE_RECEIVED_AT: HeaderName = HeaderName::from_static("hookgate-received-at");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const VIA: HeaderValue = HeaderValue::from_static("1.1 hookgate");
-
 /// The fields that are ours: eight, `Via` and `Host`.
 const OURS: usize = 10;
-/// Room for the values that are written anew: id 35, address 45, time 20, trace 55, and the route's name.
-const TEXT_BYTES: usize = 256;
 
-/// The fields of attempt number `attempt` at handing `webhook`, changed by `overlay`, over.
-///
-/// `Host` is not among them: where the authority goes depends on the protocol's version.
+/// Where fields are written to: a head of either version of the protocol.
+pub(super) trait Sink {
+    /// Adds a field at the end. The name is a token in lower case and the value one that RFC 9110,
+    /// section 5.5 allows: both come from a head that was parsed, or are ours.
+    fn put(&mut self, name: &str, value: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, name: &str, value: &[u8]) {
+        http1::field(self, name, value);
+    }
+}
+
+impl Sink for HeaderMap {
+    fn put(&mut self, name: &str, value: &[u8]) {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_bytes(value),
+        ) {
+            self.append(name, value);
+        }
+    }
+}
+
+/// As [`write`], for HTTP/2.
 pub(super) fn fields(webhook: &Webhook, overlay: &Overlay, attempt: u32) -> HeaderMap {
     let mut fields = HeaderMap::with_capacity(webhook.fields.len() + overlay.changes.len() + OURS);
+    write(&mut fields, webhook, overlay, attempt);
+    fields
+}
+
+/// Writes the fields of attempt number `attempt` at handing `webhook`, changed by `overlay`, over.
+///
+/// `Host` is not among them: where the authority goes depends on the protocol's version.
+pub(super) fn write(out: &mut impl Sink, webhook: &Webhook, overlay: &Overlay, attempt: u32) {
     let nominated = Nominated::by(webhook.fields.all("connection"));
     for (name, value) in webhook.fields.iter() {
         let forwarded = match Fate::of(name) {
@@ -55,62 +77,58 @@ pub(super) fn fields(webhook: &Webhook, overlay: &Overlay, attempt: u32) -> Head
             Fate::AboutTheBody => overlay.body.is_none(),
             Fate::Dropped => false,
         };
-        if forwarded && !nominated.contains(name) {
-            fields.append(name.clone(), value.clone());
+        if forwarded && !nominated.contains(name) && !is_replaced(name, &overlay.changes) {
+            out.put(name, value);
         }
     }
-    for change in &overlay.changes {
-        apply(change, &mut fields);
+    for (at, change) in overlay.changes.iter().enumerate() {
+        let (Change::Set(name, _) | Change::Add(name, _) | Change::Remove(name)) = change;
+        let later = overlay.changes.get(at + 1..).unwrap_or_default();
+        if !may_change(name.as_str()) || is_replaced(name.as_str(), later) {
+            continue;
+        }
+        if let Change::Set(_, value) | Change::Add(_, value) = change {
+            out.put(name.as_str(), value.as_bytes());
+        }
     }
-    add_ours(&mut fields, webhook, attempt);
-    fields
+    put_ours(out, webhook, attempt);
 }
 
 /// Path and query of the request: see [`super::upstream::UpstreamUrl`] for the rule.
-pub(super) fn target(
-    base: Option<&PathAndQuery>,
-    webhook: &Webhook,
-    overlay: &Overlay,
-) -> PathAndQuery {
-    match (base, &overlay.target) {
-        (None, target) => target.as_ref().unwrap_or(&webhook.target).clone(),
-        (Some(base), Some(target)) => {
-            join(base.path().trim_end_matches('/'), target.as_str()).unwrap_or_else(|| base.clone())
-        }
+pub(super) fn target<'a>(
+    base: Option<&'a PathAndQuery>,
+    webhook: &'a Webhook,
+    overlay: &'a Overlay,
+) -> Cow<'a, PathAndQuery> {
+    let joined = match (base, &overlay.target) {
+        (None, target) => return Cow::Borrowed(target.as_ref().unwrap_or(&webhook.target)),
+        (Some(base), Some(target)) => join(base.path().trim_end_matches('/'), target.as_str()),
         (Some(base), None) => match webhook.target.query() {
-            Some(query) if base.query().is_none() => {
-                join(base.path(), &format!("?{query}")).unwrap_or_else(|| base.clone())
-            }
-            _ => base.clone(),
+            Some(query) if base.query().is_none() => join(base.path(), &format!("?{query}")),
+            _ => None,
         },
+    };
+    match (joined, base) {
+        (Some(joined), _) => Cow::Owned(joined),
+        (None, base) => Cow::Borrowed(base.unwrap_or(&webhook.target)),
     }
 }
 
-/// The fields of an upstream's answer that the sender may see.
-pub(super) fn answered(fields: HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let connection: Vec<_> = fields.get_all(header::CONNECTION).iter().cloned().collect();
-    let nominated = Nominated::by(connection.iter());
-    let dropped = |name: &HeaderName| {
-        is_hop_by_hop(name.as_str())
-            || *name == header::CONTENT_LENGTH
+/// Drops from an upstream's answer what the sender may not see.
+pub(super) fn keep_for_the_sender(fields: &mut Fields) {
+    let connection: Vec<Vec<u8>> = fields.all("connection").map(<[u8]>::to_vec).collect();
+    let nominated = Nominated::by(connection.iter().map(Vec::as_slice));
+    fields.retain(|name, _| {
+        let dropped = is_hop_by_hop(name)
+            // The listener says its own.
+            || matches!(name, "content-length" | "date")
             // It would send the sender to a port behind the gate.
-            || *name == header::ALT_SVC
-            || name.as_str().starts_with("hookgate-")
-            || name.as_str().contains('_')
-            || nominated.contains(name)
-    };
-    let mut kept = Vec::with_capacity(fields.len());
-    let mut last = None;
-    for (name, value) in fields {
-        // A map yields the name with the first of its values only.
-        if name.is_some() {
-            last = name;
-        }
-        if let Some(name) = last.as_ref().filter(|name| !dropped(name)) {
-            kept.push((name.clone(), value));
-        }
-    }
-    kept
+            || name == "alt-svc"
+            || name.starts_with("hookgate-")
+            || name.contains('_')
+            || nominated.contains(name);
+        !dropped
+    });
 }
 
 enum Fate {
@@ -120,8 +138,7 @@ enum Fate {
 }
 
 impl Fate {
-    fn of(name: &HeaderName) -> Self {
-        let name = name.as_str();
+    fn of(name: &str) -> Self {
         match name {
             "host" | "content-length" | "expect" | "forwarded" | "traceparent" | "tracestate" => {
                 Self::Dropped
@@ -161,10 +178,10 @@ fn is_hop_by_hop(name: &str) -> bool {
 struct Nominated<'a>(Vec<&'a str>);
 
 impl<'a> Nominated<'a> {
-    fn by(connection: impl Iterator<Item = &'a HeaderValue>) -> Self {
+    fn by(connection: impl Iterator<Item = &'a [u8]>) -> Self {
         Self(
             connection
-                .filter_map(|value| value.to_str().ok())
+                .filter_map(|value| std::str::from_utf8(value).ok())
                 .flat_map(|value| value.split(','))
                 .map(str::trim)
                 .filter(|token| {
@@ -176,76 +193,72 @@ impl<'a> Nominated<'a> {
         )
     }
 
-    fn contains(&self, name: &HeaderName) -> bool {
-        self.0
-            .iter()
-            .any(|token| name.as_str().eq_ignore_ascii_case(token))
+    fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|token| name.eq_ignore_ascii_case(token))
     }
 }
 
-fn apply(change: &Change, fields: &mut HeaderMap) {
-    let (Change::Set(name, _) | Change::Add(name, _) | Change::Remove(name)) = change;
-    // `Via` is evidence for finding loops; a plugin may not remove it.
-    if matches!(Fate::of(name), Fate::Dropped) || *name == header::VIA {
-        return;
-    }
-    match change {
-        Change::Set(name, value) => drop(fields.insert(name.clone(), value.clone())),
-        Change::Add(name, value) => drop(fields.append(name.clone(), value.clone())),
-        Change::Remove(name) => drop(fields.remove(name)),
-    }
+/// Whether a transform may change it. `Via` is evidence for finding loops.
+fn may_change(name: &str) -> bool {
+    !matches!(Fate::of(name), Fate::Dropped) && name != "via"
 }
 
-fn add_ours(fields: &mut HeaderMap, webhook: &Webhook, attempt: u32) {
-    let mut text = Text(BytesMut::with_capacity(TEXT_BYTES));
-    let id = text.value(format_args!("{}", webhook.id));
-    let route = text.value(format_args!("{}", webhook.route));
-    let sender = text.value(format_args!("{}", webhook.sender));
-    let received_at = text.value(format_args!("{}", webhook.arrival.unix_ms()));
-    let trace = Trace::of(webhook);
-    let traceparent = text.value(format_args!("{}", trace.next_span()));
-
-    fields.append(header::VIA, VIA);
-    for (name, value) in [
-        (HOOKGATE_ID, id),
-        (HOOKGATE_ROUTE, route),
-        (HOOKGATE_RECEIVED_AT, received_at),
-        (X_FORWARDED_FOR, sender),
-        (TRACEPARENT, traceparent),
-    ] {
-        if let Some(value) = value {
-            fields.insert(name, value);
+/// Whether one of these changes leaves nothing of what stood there before.
+fn is_replaced(name: &str, changes: &[Change]) -> bool {
+    changes.iter().any(|change| match change {
+        Change::Set(changed, _) | Change::Remove(changed) => {
+            changed.as_str() == name && may_change(name)
         }
+        Change::Add(..) => false,
+    })
+}
+
+fn put_ours(out: &mut impl Sink, webhook: &Webhook, attempt: u32) {
+    out.put("via", b"1.1 hookgate");
+    out.put(HOOKGATE_ID.as_str(), webhook.id.text().as_str().as_bytes());
+    // A name is text from the configuration; one with a line break in it stays out.
+    if !webhook.route.chars().any(char::is_control) {
+        out.put("hookgate-route", webhook.route.as_bytes());
     }
-    if let Some(host) = &webhook.host {
-        fields.insert(X_FORWARDED_HOST, host.clone());
-    }
-    fields.insert(
-        X_FORWARDED_PROTO,
-        HeaderValue::from_static(webhook.scheme.as_str()),
-    );
-    let attempt = if attempt == 1 {
-        HeaderValue::from_static("1")
-    } else {
-        attempt.into()
+    let mut text = Text {
+        bytes: [0; Text::BYTES],
     };
-    fields.insert(HOOKGATE_ATTEMPT, attempt);
+    out.put(
+        "hookgate-received-at",
+        text.of(format_args!("{}", webhook.arrival.unix_ms())),
+    );
+    out.put("hookgate-attempt", text.of(format_args!("{attempt}")));
+    out.put(
+        "x-forwarded-for",
+        text.of(format_args!("{}", webhook.sender)),
+    );
+    out.put("x-forwarded-proto", webhook.scheme.as_str().as_bytes());
+    if let Some(host) = webhook.host() {
+        out.put("x-forwarded-host", host);
+    }
+    let trace = Trace::of(webhook);
+    out.put("traceparent", &trace.next_span().text());
     if trace.is_continued() {
-        const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
         for value in webhook.fields.all("tracestate") {
-            fields.append(TRACESTATE, value.clone());
+            out.put("tracestate", value);
         }
     }
 }
 
-/// Values written one after the other into one allocation.
-struct Text(BytesMut);
+/// Room for one value that is written anew: an IPv6 address is the longest.
+struct Text {
+    bytes: [u8; Self::BYTES],
+}
 
 impl Text {
-    /// `None` for what no header value can hold, such as a route's name with a line break in it.
-    fn value(&mut self, text: fmt::Arguments<'_>) -> Option<HeaderValue> {
-        self.0.write_fmt(text).ok()?;
-        HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
+    const BYTES: usize = 48;
+
+    fn of(&mut self, text: std::fmt::Arguments<'_>) -> &[u8] {
+        let mut free: &mut [u8] = &mut self.bytes;
+        // What does not fit is cut off; nothing that is written here comes near.
+        let _ = free.write_fmt(text);
+        let left = free.len();
+        self.bytes.get(..Self::BYTES - left).unwrap_or_default()
     }
 }
 

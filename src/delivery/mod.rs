@@ -24,16 +24,18 @@ mod dispatch;
 mod duplicates;
 mod hand;
 mod head;
+mod one;
 mod outcome;
 mod pool;
 mod request;
 mod retry;
 mod schedule;
 mod trace;
+mod two;
 mod upstream;
 mod wire;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -49,10 +51,17 @@ pub use outcome::{Answer, BODY_BYTES_MAX};
 pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
 pub use upstream::{Upstream, UpstreamError, UpstreamSettings, UpstreamUrl};
 
+use crate::http1::Limits;
 use crate::plugin::Writes;
 use crate::telemetry::RouteMeters;
 use crate::webhook::{Change, Overlay, Webhook};
 use duplicates::Reservation;
+
+/// The head of an answer: one beyond this is an attack or a mistake.
+const ANSWER_LIMITS: Limits = Limits {
+    bytes_max: 64 << 10,
+    count_max: 100,
+};
 
 /// What a sender's 2xx means on a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -161,23 +170,10 @@ enum Promise {
     Held,
 }
 
-/// Where the memory of a delivery's webhook comes from.
-#[derive(Debug)]
-enum Origin {
-    /// One read of a socket, of which it may be the smaller part.
-    Socket,
-    /// The same, and several deliveries share one copy once they are held.
-    Siblings(Arc<OnceLock<Arc<Webhook>>>),
-    /// Its own.
-    Detached,
-}
-
 /// One thing to hand to one upstream, with its place in the buffer.
 #[derive(Debug)]
 struct Delivery {
     webhook: Arc<Webhook>,
-    /// Whether the webhook still shares memory with the socket it came from.
-    origin: Origin,
     overlay: Overlay,
     upstream: Arc<Upstream>,
     contract: Arc<Contract>,
@@ -195,21 +191,6 @@ impl Delivery {
     /// When the sender stops waiting.
     fn deadline(&self) -> Instant {
         self.webhook.arrival.instant + self.contract.deadline
-    }
-
-    /// Lets go of the socket's memory: from now on it weighs what its permit says.
-    fn detach(&mut self) {
-        let detached = match std::mem::replace(&mut self.origin, Origin::Detached) {
-            Origin::Detached => return,
-            Origin::Socket => Arc::new(self.webhook.detached()),
-            Origin::Siblings(shared) => {
-                Arc::clone(shared.get_or_init(|| Arc::new(self.webhook.detached())))
-            }
-        };
-        self.webhook = detached;
-        if let Some(body) = &mut self.overlay.body {
-            *body = bytes::Bytes::copy_from_slice(body);
-        }
     }
 
     /// Remembers its dedupe key and what plugins wrote: it is delivered, or its sender was told that we

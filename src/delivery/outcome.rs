@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::Cause;
+use crate::message::Fields;
 
 /// Senders read a line of an answer at most; a mebibyte is what a webhook itself may have.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -16,9 +17,37 @@ pub struct Answer {
     /// 200 to 999.
     pub status: StatusCode,
     /// In order, names repeated where they were.
-    pub fields: Vec<(HeaderName, HeaderValue)>,
+    pub fields: Fields,
     /// At most [`BODY_BYTES_MAX`].
     pub body: Bytes,
+}
+
+/// What one exchange came to.
+#[derive(Debug)]
+pub(super) enum Conversation {
+    Answered(Answer),
+    /// Not a byte was written: the connection had died in the pool.
+    Unsent,
+    Failed(Fault, Box<str>),
+}
+
+impl Conversation {
+    pub(super) fn late() -> Self {
+        Self::Failed(Fault::Timeout, "no complete answer in time".into())
+    }
+
+    pub(super) fn reset() -> Self {
+        let reason = "the connection closed before the answer was complete";
+        Self::Failed(Fault::Reset, reason.into())
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self::Failed(Fault::TooLarge, "answered with more than 1 MiB".into())
+    }
+
+    pub(super) fn wrong(reason: &str) -> Self {
+        Self::Failed(Fault::Protocol, reason.into())
+    }
 }
 
 /// How an attempt failed without an answer.

@@ -1,22 +1,20 @@
 //! Open connections to one upstream, kept by one worker.
 //!
-//! An idle HTTP/1.1 connection has no task: it lies here together with its sender and its timer, last
-//! in first out, and is polled by whoever makes an attempt with it. An HTTP/2 connection is shared by
+//! An idle HTTP/1.1 connection has no task: it lies here together with its timer, last in first out, and
+//! is polled by whoever makes an attempt with it. An HTTP/2 connection is shared by
 //! all attempts of the worker and needs a task that drives it.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
-use super::attempt::HEAD_BYTES_MAX;
+use super::one::Http1;
 use super::outcome::Fault;
 use super::wire::Wire;
 use crate::drain::Watch;
@@ -26,11 +24,12 @@ const IDLE_MAX: usize = 128;
 /// Node closes idle connections after 5 s, Go never, nginx after 75 s, most balancers after 60 s. A
 /// connection the upstream has closed is noticed at checkout, so this bounds descriptors, not errors.
 const IDLE_TIME: Duration = Duration::from_secs(30);
-/// For this long after an exchange a connection is taken without a look at its socket.
-const FRESH: Duration = Duration::from_millis(100);
 /// An HTTP/2 connection that has streams open and has been silent for this long is asked for a sign of life.
 const PING_AFTER: Duration = Duration::from_secs(20);
 const PING_TIME: Duration = Duration::from_secs(10);
+
+/// As HTTP/2 counts a list of fields.
+const HEAD_LIST_BYTES_MAX: u32 = 64 << 10;
 
 pub(super) type Body = Full<Bytes>;
 pub(super) type Sender2 = http2::SendRequest<Body>;
@@ -58,44 +57,24 @@ pub(super) enum Link {
     Two(Sender2),
 }
 
-/// An HTTP/1.1 connection with all that belongs to it; dropping it closes it.
-#[derive(Debug)]
-pub(super) struct Http1 {
-    pub(super) sender: http1::SendRequest<Body>,
-    connection: http1::Connection<TokioIo<Wire>, Body>,
-    ended: bool,
-    /// Kept over attempts: moving a registered timer to a later time is one atomic exchange, whereas a
-    /// new one would take the timer wheel's lock twice.
-    timer: Pin<Box<Sleep>>,
-    idle_since: Instant,
-}
-
 impl Pool {
-    /// The warmest connection that is still alive, if any. Nothing is written to it.
-    pub(super) async fn checkout(&self, now: Instant) -> Option<Link> {
-        loop {
-            let mut link = {
-                let mut connections = self.connections();
-                if let Some(sender) = connections.shared.as_ref() {
-                    if sender.is_ready() {
-                        return Some(Link::Two(sender.clone()));
-                    }
-                    connections.shared = None;
-                }
-                connections.idle.pop()?
-            };
-            let idle = now.saturating_duration_since(link.idle_since);
-            // It was alive when it came back. A moment later only the attempt itself can tell, and a
-            // connection that is found closed then has sent nothing and is replaced.
-            if idle < FRESH {
-                return Some(Link::One(link));
+    /// The warmest connection, if any. The upstream may have closed it meanwhile: an exchange notices
+    /// before it writes a byte.
+    pub(super) fn checkout(&self, now: Instant) -> Option<Link> {
+        let mut connections = self.connections();
+        if let Some(sender) = connections.shared.as_ref() {
+            if sender.is_ready() {
+                return Some(Link::Two(sender.clone()));
             }
-            // The upstream may have closed it, or said something unasked, while it lay here.
-            let alive = poll_fn(|cx| Poll::Ready(link.is_reusable(cx))).await;
-            if alive && idle < IDLE_TIME {
-                return Some(Link::One(link));
-            }
+            connections.shared = None;
         }
+        let link = connections.idle.pop()?;
+        if now.saturating_duration_since(link.idle_since) < IDLE_TIME {
+            return Some(Link::One(link));
+        }
+        // The warmest is too cold, so all are.
+        connections.idle.clear();
+        None
     }
 
     /// Gives a connection back, whose answer has been read to its end.
@@ -127,7 +106,7 @@ impl Pool {
                 .timer(TokioTimer::new())
                 .keep_alive_interval(PING_AFTER)
                 .keep_alive_timeout(PING_TIME)
-                .max_header_list_size(HEAD_BYTES_MAX)
+                .max_header_list_size(HEAD_LIST_BYTES_MAX)
                 .handshake(TokioIo::new(wire))
                 .await
                 .map_err(broken)?;
@@ -138,57 +117,11 @@ impl Pool {
             }
             return Ok(Link::Two(sender));
         }
-        let (sender, connection) = http1::Builder::new()
-            .max_header_size(HEAD_BYTES_MAX as usize)
-            .handshake(TokioIo::new(wire))
-            .await
-            .map_err(broken)?;
-        Ok(Link::One(Box::new(Http1 {
-            sender,
-            connection,
-            ended: false,
-            timer: Box::pin(tokio::time::sleep_until(deadline)),
-            idle_since: deadline,
-        })))
+        Ok(Link::One(Box::new(Http1::new(wire, deadline))))
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
         lock(&self.0)
-    }
-}
-
-impl Http1 {
-    /// When the attempt must be over.
-    pub(super) fn set_deadline(&mut self, deadline: Instant) {
-        if self.timer.deadline() != deadline {
-            self.timer.as_mut().reset(deadline);
-        }
-    }
-
-    /// Moves bytes in both directions; to be called whenever the attempt waits for something.
-    pub(super) fn poll_connection(&mut self, cx: &mut Context<'_>) {
-        if !self.ended {
-            // What went wrong is told to the answer's future or to its body, not here.
-            self.ended = Pin::new(&mut self.connection).poll(cx).is_ready();
-        }
-    }
-
-    /// Whether nothing more will ever come.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Whether the deadline has passed; else the task is woken then.
-    pub(super) fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        // A flood of bytes uses up the task's budget, and a timer without budget is never ready: the
-        // clock has the last word.
-        self.timer.as_mut().poll(cx).is_ready() || Instant::now() >= self.timer.deadline()
-    }
-
-    /// Whether it is between two exchanges: open, silent, and not in the middle of anything.
-    pub(super) fn is_reusable(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_connection(cx);
-        !self.ended && self.sender.is_ready()
     }
 }
 

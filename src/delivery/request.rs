@@ -1,5 +1,7 @@
 //! What is sent to an upstream, as a request in either version of the protocol.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Uri, header};
@@ -7,6 +9,7 @@ use http_body::Body as _;
 use http_body_util::Full;
 
 use super::{Delivery, UpstreamUrl, head};
+use crate::http1;
 
 /// What is sent to an upstream.
 pub(super) enum Outgoing<'a> {
@@ -17,11 +20,34 @@ pub(super) enum Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    /// Over HTTP/1.1: path and query in the request line, the authority in `Host`.
-    pub(super) fn http1(&self) -> Request<Full<Bytes>> {
+    /// Over HTTP/1.1: writes the head, with path and query in the request line and the authority in
+    /// `Host`; the body that follows it.
+    pub(super) fn write_http1(&self, out: &mut Vec<u8>) -> Bytes {
         match self {
-            Self::Delivery(delivery) => http1(delivery),
-            Self::AsIs(request, _) => (*request).clone().map(Full::new),
+            Self::Delivery(delivery) => write_http1(delivery, out),
+            Self::AsIs(request, _) => {
+                let target = request
+                    .uri()
+                    .path_and_query()
+                    .map_or("/", PathAndQuery::as_str);
+                http1::begin_request(out, request.method(), target);
+                for (name, value) in request.headers() {
+                    http1::field(out, name.as_str(), value.as_bytes());
+                }
+                if !request.headers().contains_key(header::CONTENT_LENGTH) {
+                    http1::length(out, request.body().len());
+                }
+                http1::end(out);
+                request.body().clone()
+            }
+        }
+    }
+
+    /// Whether its answer has no body (RFC 9110, 9.3.2).
+    pub(super) fn is_head(&self) -> bool {
+        match self {
+            Self::Delivery(delivery) => delivery.webhook.method == Method::HEAD,
+            Self::AsIs(request, _) => request.method() == Method::HEAD,
         }
     }
 
@@ -41,19 +67,38 @@ impl Outgoing<'_> {
     }
 }
 
-fn http1(delivery: &Delivery) -> Request<Full<Bytes>> {
-    let (mut parts, body) = request(delivery);
-    parts.uri = Uri::from(target(delivery));
-    parts
-        .headers
-        .insert(header::HOST, authority(delivery).clone());
-    Request::from_parts(parts, body)
+fn write_http1(delivery: &Delivery, out: &mut Vec<u8>) -> Bytes {
+    let Delivery {
+        webhook,
+        overlay,
+        attempts,
+        ..
+    } = delivery;
+    let base = delivery.upstream.settings().url.base();
+    match head::target(base, webhook, overlay) {
+        Cow::Borrowed(target) => http1::begin_request(out, &webhook.method, target.as_str()),
+        Cow::Owned(target) => http1::begin_request(out, &webhook.method, target.as_str()),
+    }
+    http1::field(out, "host", authority(delivery));
+    head::write(out, webhook, overlay, *attempts);
+    let body = overlay.body.as_ref().unwrap_or(&webhook.body).clone();
+    if says_length(&webhook.method, &body) {
+        http1::length(out, body.len());
+    }
+    http1::end(out);
+    body
+}
+
+/// RFC 9110, 8.6: a method that expects content says so when there is none.
+fn says_length(method: &Method, body: &Bytes) -> bool {
+    !body.is_empty() || ![Method::GET, Method::HEAD].contains(method)
 }
 
 fn http2(delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
     let (mut parts, body) = request(delivery);
     let url = &delivery.upstream.settings().url;
-    parts.uri = absolute(url, authority(delivery).as_bytes(), target(delivery))?;
+    let target = head::target(url.base(), &delivery.webhook, &delivery.overlay).into_owned();
+    parts.uri = absolute(url, authority(delivery), target)?;
     parts.version = http::Version::HTTP_2;
     Some(Request::from_parts(parts, body))
 }
@@ -78,8 +123,8 @@ fn request(delivery: &Delivery) -> (http::request::Parts, Full<Bytes>) {
     let (mut parts, body) = Request::new(body).into_parts();
     parts.method = webhook.method.clone();
     parts.headers = head::fields(webhook, overlay, *attempts);
-    if body.is_end_stream() && ![Method::GET, Method::HEAD].contains(&parts.method) {
-        // RFC 9110, 8.6: a method that expects content says so when there is none. hyper leaves it out.
+    if body.is_end_stream() && says_length(&parts.method, &Bytes::new()) {
+        // hyper leaves it out.
         parts
             .headers
             .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -87,14 +132,9 @@ fn request(delivery: &Delivery) -> (http::request::Parts, Full<Bytes>) {
     (parts, body)
 }
 
-fn target(delivery: &Delivery) -> PathAndQuery {
-    let base = delivery.upstream.settings().url.base();
-    head::target(base, &delivery.webhook, &delivery.overlay)
-}
-
-fn authority(delivery: &Delivery) -> &HeaderValue {
-    match &delivery.webhook.host {
+fn authority(delivery: &Delivery) -> &[u8] {
+    match delivery.webhook.host() {
         Some(host) if delivery.upstream.settings().preserve_host => host,
-        _ => delivery.upstream.host(),
+        _ => delivery.upstream.host().as_bytes(),
     }
 }

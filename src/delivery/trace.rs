@@ -3,8 +3,6 @@
 //! Hookgate records no spans of its own; it hands on the sender's trace with a new span for each
 //! attempt, so that attempts can be told apart, or starts a trace when there is no valid one.
 
-use std::fmt;
-
 use crate::webhook::Webhook;
 
 /// Trace id, flags, and whether they are the sender's.
@@ -15,7 +13,10 @@ pub(super) struct Trace {
     continued: bool,
 }
 
-/// One span of a trace; prints as the value of `traceparent`.
+/// Of a `traceparent`: version, trace, parent and flags.
+const TEXT_BYTES: usize = 55;
+
+/// One span of a trace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     trace: Trace,
@@ -27,8 +28,7 @@ impl Trace {
     pub(super) fn of(webhook: &Webhook) -> Self {
         let mut values = webhook.fields.all("traceparent");
         let only = values.next().filter(|_| values.next().is_none());
-        only.and_then(|value| Self::parse(value.as_bytes()))
-            .unwrap_or_else(Self::start)
+        only.and_then(Self::parse).unwrap_or_else(Self::start)
     }
 
     /// Whether the sender began it.
@@ -55,7 +55,7 @@ impl Trace {
 
     /// Section 3.2: a later version may append fields after the four we know; version 00 may not.
     fn parse(value: &[u8]) -> Option<Self> {
-        let (known, rest) = value.split_at_checked(55)?;
+        let (known, rest) = value.split_at_checked(TEXT_BYTES)?;
         let version = hex(known.get(0..2)?)?;
         let extended = matches!(rest, [b'-', ..]) && version != 0;
         let dashes = [2, 35, 52].iter().all(|&at| known.get(at) == Some(&b'-'));
@@ -71,10 +71,29 @@ impl Trace {
     }
 }
 
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Span {
+    /// The value of `traceparent`.
+    pub(super) fn text(self) -> [u8; TEXT_BYTES] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         let Trace { id, flags, .. } = self.trace;
-        write!(f, "00-{id:032x}-{:016x}-{flags:02x}", self.id)
+        for (places, bytes) in [
+            (3..35, id.to_be_bytes().as_slice()),
+            (36..52, &self.id.to_be_bytes()),
+            (53..55, &[flags]),
+        ] {
+            let places = text.get_mut(places).unwrap_or_default();
+            for (place, byte) in places.chunks_exact_mut(2).zip(bytes) {
+                place.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+        text
+    }
+}
+
+fn digit(value: u8) -> u8 {
+    match value {
+        0..=9 => b'0' + value,
+        _ => b'a' + value - 10,
     }
 }
 
@@ -100,7 +119,8 @@ mod tests {
     fn a_valid_trace_goes_on_under_a_new_span() {
         let trace = Trace::parse(VALID.as_bytes()).unwrap();
 
-        let next = trace.next_span().to_string();
+        let next = trace.next_span().text();
+        let next = std::str::from_utf8(&next).unwrap();
 
         assert!(next.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
         assert!(next.ends_with("-01"));

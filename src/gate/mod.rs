@@ -5,7 +5,6 @@
 //! why not, and the cause is in the log under the id that the answer carries.
 
 mod head;
-mod intake;
 mod reply;
 mod sender;
 
@@ -15,19 +14,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
-use http_body_util::Full;
 use ipnet::IpNet;
 
 use crate::delivery::{Acknowledgement, Contract, Dispatch};
 use crate::drain::Watch;
+use crate::message::{self, Malformed, Response, Unread};
 use crate::plugin::{Chain, Verdict};
 use crate::route::{Found, Table};
 use crate::telemetry::{Event, RouteMeters, Telemetry};
-use crate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
+use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 use head::Head;
-pub use intake::Intake;
 use reply::Reply;
 
 /// One route, compiled: what it takes, who judges it, where it goes.
@@ -62,11 +58,35 @@ pub struct Routes {
     pub trusted_proxies: Vec<IpNet>,
 }
 
+/// A call whose head was admitted, on its way to become a webhook of its route.
+#[derive(Debug)]
+pub struct Call {
+    id: WebhookId,
+    arrival: Arrival,
+    head: message::Head,
+    sender: IpAddr,
+    scheme: Scheme,
+    route: Arc<Route>,
+}
+
+impl Call {
+    /// Bytes of the largest body.
+    #[must_use]
+    pub fn body_bytes_max(&self) -> usize {
+        self.route.body_bytes_max
+    }
+
+    /// For reading the body.
+    #[must_use]
+    pub fn body_time(&self) -> Duration {
+        self.route.body_time
+    }
+}
+
 /// Handles webhooks by the routes in force; one for each worker, cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gate {
     routes: Arc<ArcSwap<Routes>>,
-    intake: Arc<Intake>,
     dispatch: Dispatch,
     telemetry: Telemetry,
     watch: Watch,
@@ -77,117 +97,128 @@ impl Gate {
     #[must_use]
     pub fn new(
         routes: Arc<ArcSwap<Routes>>,
-        intake: Arc<Intake>,
         dispatch: Dispatch,
         telemetry: Telemetry,
         watch: Watch,
     ) -> Self {
         Self {
             routes,
-            intake,
             dispatch,
             telemetry,
             watch,
         }
     }
 
-    /// Answers one call.
+    /// From a head to a route: everything that needs neither the body nor a plugin.
     ///
-    /// Dropping the future (the sender hung up) cancels what has not been accepted yet; an accepted
-    /// webhook is delivered all the same.
-    pub async fn handle<B>(
+    /// # Errors
+    /// The answer: no route takes it, or not from this sender.
+    pub fn admit(
         &self,
-        request: Request<B>,
+        head: message::Head,
         peer: SocketAddr,
         scheme: Scheme,
-    ) -> Response<Full<Bytes>>
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
+    ) -> Result<Call, Response> {
         let arrival = Arrival::now();
         let id = WebhookId::new(arrival);
-        match self.admit(request, peer, scheme, arrival, id).await {
-            Ok((webhook, route)) => {
-                let (reply, plugin, reason) = self.judge(&webhook, &route).await;
-                self.telemetry.emit(&Event::Answered {
-                    webhook: &webhook,
-                    route: &route.meters,
-                    status: reply.status().as_u16(),
-                    outcome: reply.outcome(),
-                    plugin: plugin.as_deref(),
-                    reason: reason.as_deref(),
-                    took: arrival.instant.elapsed(),
-                });
-                reply.into_response(id)
-            }
-            Err((reply, sender)) => {
-                let (status, reason) = (reply.status().as_u16(), reply.reason());
-                self.telemetry.emit(&Event::Unrouted {
-                    id,
-                    sender,
-                    status,
-                    reason: &reason,
-                });
-                reply.into_response(id)
-            }
+        // Let go before the first wait: a reload must not be held up by a slow body.
+        let routes = self.routes.load();
+        let origin = sender::origin(&head.fields, peer, scheme, &routes.trusted_proxies);
+        match self.route_of(&routes, &head, origin.address) {
+            Ok(route) => Ok(Call {
+                id,
+                arrival,
+                head,
+                sender: origin.address,
+                scheme: origin.scheme,
+                route,
+            }),
+            Err(reply) => Err(self.refused(reply, id, origin.address)),
         }
     }
 
-    /// From a request to a webhook of a route: everything that needs no plugin.
-    async fn admit<B>(
-        &self,
-        request: Request<B>,
-        peer: SocketAddr,
-        scheme: Scheme,
-        arrival: Arrival,
-        id: WebhookId,
-    ) -> Result<(Arc<Webhook>, Arc<Route>), (Reply, IpAddr)>
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
-        let (parts, body) = request.into_parts();
-        let (route, sender, scheme) = {
-            // Let go before the first wait: a reload must not be held up by a slow body.
-            let routes = self.routes.load();
-            let origin = sender::origin(&parts.headers, peer, scheme, &routes.trusted_proxies);
-            let refused = |reply| (reply, origin.address);
-            if self.watch.is_requested() {
-                return Err(refused(Reply::Draining));
-            }
-            let head = Head::check(&parts).map_err(|why| refused(Reply::Malformed(why)))?;
-            let route = match routes.table.lookup(head.host, &parts.method, head.path) {
-                Found::Route(route) => Arc::clone(route),
-                Found::MethodNotAllowed(allow) => {
-                    return Err(refused(Reply::MethodNotAllowed(allow)));
-                }
-                Found::Nothing => return Err(refused(Reply::NoRoute)),
-            };
-            if !sender::is_allowed(&route.allow, origin.address) {
-                return Err(refused(Reply::NotAllowed));
-            }
-            (route, origin.address, origin.scheme)
-        };
-        let body = self
-            .intake
-            .read(body, &parts.headers, route.body_bytes_max, route.body_time)
-            .await
-            .map_err(|unread| (Reply::Unread(unread), sender))?;
-        let host = head::authority(&parts);
-        let target = head::target(&parts.uri);
-        let webhook = Webhook {
+    /// Answers a call whose body could not be read.
+    #[must_use]
+    pub fn unread(&self, call: &Call, why: Unread) -> Response {
+        let reply = Reply::Unread(why, call.route.body_bytes_max);
+        self.refused(reply, call.id, call.sender)
+    }
+
+    /// Answers bytes that are no head.
+    #[must_use]
+    pub fn malformed(&self, why: Malformed, peer: SocketAddr) -> Response {
+        let id = WebhookId::new(Arrival::now());
+        self.refused(Reply::Malformed(why), id, peer.ip().to_canonical())
+    }
+
+    /// Answers a call whose body is there.
+    ///
+    /// Dropping the future (the sender hung up) cancels what has not been accepted yet; an accepted
+    /// webhook is delivered all the same.
+    pub async fn answer(&self, call: Call, body: Bytes) -> Response {
+        let Call {
+            id,
+            arrival,
+            head,
+            sender,
+            scheme,
+            route,
+        } = call;
+        let webhook = Arc::new(Webhook {
             id,
             route: Arc::clone(&route.name),
-            method: parts.method,
-            target,
-            host,
+            method: head.method,
+            target: head.target,
+            authority: head.authority,
             scheme,
-            fields: Fields::from(parts.headers),
+            fields: head.fields,
             body,
             arrival,
             sender,
             public_url: route.public_url.clone(),
-        };
-        Ok((Arc::new(webhook), route))
+        });
+        let (reply, plugin, reason) = self.judge(&webhook, &route).await;
+        self.telemetry.emit(&Event::Answered {
+            webhook: &webhook,
+            route: &route.meters,
+            status: reply.status().as_u16(),
+            outcome: reply.outcome(),
+            plugin: plugin.as_deref(),
+            reason: reason.as_deref(),
+            took: arrival.instant.elapsed(),
+        });
+        reply.into_response(id)
+    }
+
+    fn route_of(
+        &self,
+        routes: &Routes,
+        head: &message::Head,
+        sender: IpAddr,
+    ) -> Result<Arc<Route>, Reply> {
+        if self.watch.is_requested() {
+            return Err(Reply::Draining);
+        }
+        let Head { host, path } =
+            Head::check(head).map_err(|why| Reply::Malformed(Malformed::Syntax(why)))?;
+        match routes.table.lookup(host, &head.method, path) {
+            Found::Route(route) if sender::is_allowed(&route.allow, sender) => {
+                Ok(Arc::clone(route))
+            }
+            Found::Route(_) => Err(Reply::NotAllowed),
+            Found::MethodNotAllowed(allow) => Err(Reply::MethodNotAllowed(allow)),
+            Found::Nothing => Err(Reply::NoRoute),
+        }
+    }
+
+    fn refused(&self, reply: Reply, id: WebhookId, sender: IpAddr) -> Response {
+        self.telemetry.emit(&Event::Unrouted {
+            id,
+            sender,
+            status: reply.status().as_u16(),
+            reason: &reply.reason(),
+        });
+        reply.into_response(id)
     }
 
     /// From a webhook to what its sender hears, with the plugin that decided and its reason.

@@ -6,17 +6,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, StatusCode};
 
-use super::intake::Unread;
 use crate::delivery::{Answer, Cause};
+use crate::message::{Fields, Malformed, Response, Unread};
 use crate::plugin;
 use crate::webhook::WebhookId;
 
 /// Ours, on every answer.
-const HOOKGATE_ID: HeaderName = HeaderName::from_static("hookgate-id");
+const HOOKGATE_ID: &str = "hookgate-id";
+/// Room for the fields that are ours.
+const OURS: usize = 3;
+const OUR_BYTES: usize = 128;
 
 /// A drain ends within seconds and another process takes over; the same for a pool of sandboxes.
 const SOON: Duration = Duration::from_secs(5);
@@ -38,12 +39,12 @@ pub(super) enum Reply {
     NoRoute,
     /// The path is taken, the method is not; the value of `Allow`.
     MethodNotAllowed(HeaderValue),
-    /// Framing or head that RFC 9112 refuses; why, for the log.
-    Malformed(&'static str),
+    /// A head that RFC 9112 refuses.
+    Malformed(Malformed),
     /// The address is not on the route's list.
     NotAllowed,
-    /// The body could not be read.
-    Unread(Unread),
+    /// The body could not be read; the route's limit in bytes.
+    Unread(Unread, usize),
     /// A plugin refused it; 400 to 499.
     Rejected { status: u16 },
     /// A plugin could not do its work.
@@ -67,17 +68,18 @@ impl Reply {
             Self::Dropped | Self::Duplicate => StatusCode::OK,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Malformed(_) | Self::Unread(Unread::CutOff) => StatusCode::BAD_REQUEST,
+            Self::Malformed(why) => why.status(),
+            Self::Unread(Unread::CutOff, _) => StatusCode::BAD_REQUEST,
             Self::NotAllowed => StatusCode::FORBIDDEN,
-            Self::Unread(Unread::TooBig(_)) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unread(Unread::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Unread(Unread::TooBig, _) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unread(Unread::TooSlow, _) => StatusCode::REQUEST_TIMEOUT,
             Self::Rejected { status } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::FORBIDDEN)
             }
             Self::PluginFailed { temporary: false } => StatusCode::INTERNAL_SERVER_ERROR,
             // 503 and not 429: the sender did nothing wrong, and most retry on 5xx only.
             Self::PluginFailed { temporary: true }
-            | Self::Unread(Unread::Full)
+            | Self::Unread(Unread::Full, _)
             | Self::Full { .. }
             | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unavailable { cause, .. } => match cause {
@@ -106,7 +108,7 @@ impl Reply {
             | Self::MethodNotAllowed(_)
             | Self::Malformed(_)
             | Self::NotAllowed
-            | Self::Unread(_) => "refused",
+            | Self::Unread(..) => "refused",
         }
     }
 
@@ -115,61 +117,61 @@ impl Reply {
         match self {
             Self::NoRoute => "no route has this host and path".to_owned(),
             Self::MethodNotAllowed(_) => "the route does not take this method".to_owned(),
-            Self::Malformed(why) => (*why).to_owned(),
+            Self::Malformed(why) => why.reason().to_owned(),
             Self::NotAllowed => "the address is not in the route's `allow`".to_owned(),
-            Self::Unread(Unread::TooBig(max)) => {
+            Self::Unread(Unread::TooBig, max) => {
                 format!("the body is larger than the route's `max_body` ({max} bytes)")
             }
-            Self::Unread(Unread::TooSlow) => "the body took longer than `body_time`".to_owned(),
-            Self::Unread(Unread::CutOff) => "the body broke off".to_owned(),
-            Self::Unread(Unread::Full) => "too many bodies are being read".to_owned(),
+            Self::Unread(Unread::TooSlow, _) => "the body took longer than `body_time`".to_owned(),
+            Self::Unread(Unread::CutOff, _) => "the body broke off".to_owned(),
+            Self::Unread(Unread::Full, _) => "too many bodies are being read".to_owned(),
             other => other.outcome().to_owned(),
         }
     }
 
-    /// The answer on the wire.
-    pub(super) fn into_response(self, id: WebhookId) -> Response<Full<Bytes>> {
+    /// The answer, for a listener to write.
+    pub(super) fn into_response(self, id: WebhookId) -> Response {
         let status = self.status();
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(HOOKGATE_ID, id_value(id));
+        let mut ours = Fields::with_capacity(OURS, OUR_BYTES);
+        ours.put(HOOKGATE_ID, id.text().as_str().as_bytes());
         if let Some(wait) = self.retry_after() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            ours.put("retry-after", wait.as_secs().max(1).to_string().as_bytes());
         }
-        match self {
-            Self::Answered(Answer { fields, body, .. })
-            | Self::Responded(plugin::Response { fields, body, .. }) => {
-                for (name, value) in fields {
-                    headers.append(name, value);
+        // What is left of an unread body must not become the next request.
+        let is_last = matches!(self, Self::Unread(..) | Self::Malformed(_) | Self::Draining);
+        let (fields, body) = match self {
+            Self::Answered(Answer {
+                mut fields, body, ..
+            }) => {
+                fields.extend(&ours);
+                (fields, body)
+            }
+            Self::Responded(plugin::Response { fields, body, .. }) => {
+                for (name, value) in &fields {
+                    ours.put(name.as_str(), value.as_bytes());
                 }
-                *response.body_mut() = Full::new(body);
+                (ours, body)
             }
             Self::Held | Self::Dropped | Self::Duplicate => {
                 let outcome = self.outcome();
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                *response.body_mut() =
-                    Full::from(format!("{{\"id\":\"{id}\",\"outcome\":\"{outcome}\"}}\n"));
+                ours.put("content-type", b"application/json");
+                let text = format!("{{\"id\":\"{id}\",\"outcome\":\"{outcome}\"}}\n");
+                (ours, Bytes::from(text))
             }
             refused => {
-                match refused {
-                    Self::MethodNotAllowed(allow) => {
-                        headers.insert(ALLOW, allow);
-                    }
-                    // What is left of an unread body must not become the next request.
-                    Self::Unread(_) | Self::Malformed(_) | Self::Draining => {
-                        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-                    }
-                    _ => {}
+                if let Self::MethodNotAllowed(allow) = &refused {
+                    ours.put("allow", allow.as_bytes());
                 }
-                headers.insert(
-                    CONTENT_TYPE,
-                    HeaderValue::from_static("application/problem+json"),
-                );
-                *response.body_mut() = Full::from(problem(status, id));
+                ours.put("content-type", b"application/problem+json");
+                (ours, Bytes::from(problem(status, id)))
             }
+        };
+        Response {
+            status,
+            fields,
+            body,
+            is_last,
         }
-        response
     }
 
     fn retry_after(&self) -> Option<Duration> {
@@ -178,7 +180,7 @@ impl Reply {
                 Some(*retry_after)
             }
             Self::Draining
-            | Self::Unread(Unread::Full)
+            | Self::Unread(Unread::Full, _)
             | Self::PluginFailed { temporary: true } => Some(SOON),
             _ => None,
         }
@@ -190,8 +192,4 @@ fn problem(status: StatusCode, id: WebhookId) -> String {
     let title = status.canonical_reason().unwrap_or("Refused");
     let status = status.as_u16();
     format!("{{\"title\":\"{title}\",\"status\":{status},\"id\":\"{id}\"}}\n")
-}
-
-fn id_value(id: WebhookId) -> HeaderValue {
-    HeaderValue::try_from(id.to_string()).unwrap_or(HeaderValue::from_static(""))
 }

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
 use ipnet::IpNet;
 
+use crate::message::Fields;
 use crate::webhook::Scheme;
 
 /// Proxies between a sender and us that are looked through; more is a loop or an attack.
@@ -20,7 +20,7 @@ pub(super) struct Origin {
 /// Walks `X-Forwarded-For` from its end to the first address that is no trusted proxy. Without a
 /// trusted peer nothing in the head is believed.
 pub(super) fn origin(
-    headers: &HeaderMap,
+    fields: &Fields,
     peer: SocketAddr,
     scheme: Scheme,
     trusted: &[IpNet],
@@ -34,19 +34,19 @@ pub(super) fn origin(
     if trusted.is_empty() || !contains(trusted, peer) {
         return origin;
     }
-    let proto = headers
-        .get("x-forwarded-proto")
-        .and_then(|value| value.to_str().ok());
+    let proto = fields
+        .first("x-forwarded-proto")
+        .and_then(|value| std::str::from_utf8(value).ok());
     origin.scheme = match proto.map(str::trim) {
         Some(proto) if proto.eq_ignore_ascii_case("https") => Scheme::Https,
         Some(proto) if proto.eq_ignore_ascii_case("http") => Scheme::Http,
         _ => scheme,
     };
-    let hops = headers
-        .get_all("x-forwarded-for")
-        .iter()
+    let lists: Vec<&[u8]> = fields.all("x-forwarded-for").collect();
+    let hops = lists
+        .into_iter()
         .rev()
-        .filter_map(|value| value.to_str().ok())
+        .filter_map(|value| std::str::from_utf8(value).ok())
         .flat_map(|value| value.rsplit(','));
     for hop in hops.take(HOPS_MAX) {
         // Beyond something that is no address, nothing can be trusted.
@@ -85,26 +85,18 @@ fn parse(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::{Origin, is_allowed, origin};
+    use crate::message::Fields;
     use crate::webhook::Scheme;
-    use http::HeaderMap;
     use std::net::IpAddr;
 
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
-    }
-
     fn address(peer: &str, forwarded: &[&str]) -> IpAddr {
-        let fields: Vec<_> = forwarded
+        let fields: Fields = forwarded
             .iter()
-            .map(|value| ("x-forwarded-for", *value))
+            .map(|value| ("x-forwarded-for", value))
             .collect();
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         let peer = format!("{peer}:4711").parse().unwrap();
-        origin(&headers(&fields), peer, Scheme::Http, &trusted).address
+        origin(&fields, peer, Scheme::Http, &trusted).address
     }
 
     #[test]
@@ -150,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_scheme_is_believed_from_a_trusted_proxy_only() {
-        let fields = headers(&[("x-forwarded-proto", "https")]);
+        let fields: Fields = [("x-forwarded-proto", "https")].into_iter().collect();
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         let scheme = |peer: &str| {
             let Origin { scheme, .. } =

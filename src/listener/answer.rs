@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::Response;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 use http_body::{Frame, SizeHint};
 use http_body_util::Full;
-use tokio::time::Instant;
 
 use super::pace::{Pace, Turn};
+use crate::message::Response;
 
 /// Bytes of answers not yet taken, all connections of a listener together: sixty-four answers of the
 /// largest kind that upstreams give, a hundred thousand of the usual kind. Senders take theirs within a
@@ -61,16 +61,39 @@ impl Ledger {
     }
 }
 
-/// Enters an answer into the ledger.
+/// The place of an HTTP/1.1 answer in the ledger; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Claim<'a> {
+    ledger: &'a Ledger,
+    bytes: usize,
+}
+
+impl<'a> Claim<'a> {
+    /// For an answer with a body of so many bytes; none when there is no room for them.
+    pub(super) fn of(bytes: usize, ledger: &'a Ledger) -> Option<Self> {
+        ledger.enter(bytes).then_some(Self { ledger, bytes })
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.ledger.strike(self.bytes);
+    }
+}
+
+/// Enters an HTTP/2 answer into the ledger.
 ///
 /// Above the bound it keeps its status and loses its body: the status is what became of the webhook,
 /// and a sender must not be told another because its neighbours do not read.
-pub(super) fn enter(response: Response<Full<Bytes>>, pace: &Arc<Pace>) -> Response<Untaken> {
-    let (mut head, full) = response.into_parts();
-    let bytes = http_body::Body::size_hint(&full)
-        .exact()
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .unwrap_or(usize::MAX);
+pub(super) fn enter(response: Response, pace: &Arc<Pace>) -> http::Response<Untaken> {
+    let Response {
+        status,
+        fields,
+        body,
+        ..
+    } = response;
+    let mut headers = HeaderMap::from(&fields);
+    let (bytes, full) = (body.len(), Full::new(body));
     let body = if bytes == 0 {
         Untaken { full, entry: None }
     } else if pace.ledger().enter(bytes) {
@@ -84,15 +107,17 @@ pub(super) fn enter(response: Response<Full<Bytes>>, pace: &Arc<Pace>) -> Respon
             entry: Some(entry),
         }
     } else {
-        // Both speak of the body that is gone; nothing is no valid gzip.
-        head.headers.remove(CONTENT_LENGTH);
-        head.headers.remove(CONTENT_ENCODING);
+        // It speaks of the body that is gone; nothing is no valid gzip.
+        headers.remove(CONTENT_ENCODING);
         Untaken {
             full: Full::default(),
             entry: None,
         }
     };
-    Response::from_parts(head, body)
+    let mut response = http::Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// The place of an answer in the ledger and in its connection's pace; given back when dropped.
@@ -106,7 +131,7 @@ struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.pace.ledger().strike(self.bytes);
-        self.pace.taken(self.turn, Instant::now);
+        self.pace.taken(self.turn);
     }
 }
 
@@ -172,11 +197,12 @@ impl Buf for Piece {
 mod tests {
     use super::{Ledger, Untaken, enter};
     use crate::listener::pace::Pace;
+    use crate::message::Response;
     use bytes::Bytes;
-    use http::Response;
-    use http::header::CONTENT_LENGTH;
+    use http::StatusCode;
+    use http::header::CONTENT_ENCODING;
     use http_body::Body as _;
-    use http_body_util::{BodyExt as _, Full};
+    use http_body_util::BodyExt as _;
     use std::sync::Arc;
     use tokio::time::Instant;
 
@@ -184,12 +210,10 @@ mod tests {
         Arc::new(Pace::new(Instant::now(), Arc::new(Ledger::with_max(max))))
     }
 
-    fn answer(body: &'static str, pace: &Arc<Pace>) -> Response<Untaken> {
-        let answer = Response::builder()
-            .status(201)
-            .header(CONTENT_LENGTH, body.len())
-            .body(Full::new(Bytes::from_static(body.as_bytes())))
-            .unwrap();
+    fn answer(body: &'static str, pace: &Arc<Pace>) -> http::Response<Untaken> {
+        let mut answer = Response::new(StatusCode::CREATED);
+        answer.fields.put("content-encoding", b"gzip");
+        answer.body = Bytes::from_static(body.as_bytes());
         enter(answer, pace)
     }
 
@@ -200,10 +224,10 @@ mod tests {
         let above = answer("x", &pace);
 
         assert_eq!(fits.body().size_hint().exact(), Some(10));
-        assert_eq!(fits.headers()[CONTENT_LENGTH], "10");
+        assert_eq!(fits.headers()[CONTENT_ENCODING], "gzip");
         assert_eq!(above.status(), 201);
         assert!(above.body().is_end_stream());
-        assert_eq!(above.headers().get(CONTENT_LENGTH), None);
+        assert_eq!(above.headers().get(CONTENT_ENCODING), None);
     }
 
     #[test]

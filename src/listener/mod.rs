@@ -6,27 +6,29 @@
 //! loop's.
 
 mod answer;
+mod body;
 mod connection;
+mod h1;
+mod h2;
+mod line;
 mod pace;
 mod socket;
 mod tls;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drain::Watch;
+use crate::message::{Head, Malformed, Response, Unread};
 use crate::telemetry::{Event, Telemetry};
 pub use answer::Ledger;
-pub use connection::Incoming;
+pub use body::Bodies;
 pub use socket::{BindError, Sockets, bind};
 pub use tls::{Certificates, Pair, Part, TlsError};
 
@@ -92,13 +94,38 @@ pub struct Peer {
 }
 
 /// What answers the calls of a listener.
+///
+/// In two steps, so that the cheapest refusal comes before a byte of the body is read: the head is
+/// judged at once, and the body is read within the bounds that its judge set.
 pub trait Service: Clone + Send + Sync + 'static {
-    /// Answers one call. Dropped when the caller hangs up.
-    fn call(
-        &self,
-        request: Request<Incoming>,
-        peer: Peer,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    /// A call whose head was admitted.
+    type Call: Send;
+
+    /// Judges a head: goes on to the body, or has the answer already.
+    ///
+    /// # Errors
+    /// The answer. A body that is not here yet ends the connection.
+    fn admit(&self, head: Head, peer: Peer) -> Result<Admitted<Self::Call>, Response>;
+
+    /// Answers a call whose body is there. Dropped when the caller hangs up.
+    fn answer(&self, call: Self::Call, body: Bytes) -> impl Future<Output = Response> + Send;
+
+    /// Answers a call whose body was not read; the connection ends with it.
+    fn unread(&self, call: Self::Call, why: Unread) -> Response;
+
+    /// Answers bytes that are no head; the connection ends with it.
+    fn malformed(&self, why: Malformed, peer: Peer) -> Response;
+}
+
+/// A call that may send its body.
+#[derive(Debug)]
+pub struct Admitted<C> {
+    /// What the service makes of it.
+    pub call: C,
+    /// Bytes of the largest body.
+    pub body_bytes_max: usize,
+    /// From now to the last byte of the body.
+    pub body_time: Duration,
 }
 
 /// What all sockets of a process share: certificates that a reload swaps, and the count of connections.
@@ -110,6 +137,8 @@ pub struct Shared {
     pub limits: Limits,
     /// One permit a connection.
     pub permits: Arc<Semaphore>,
+    /// Bytes of bodies on their way in.
+    pub bodies: Arc<Bodies>,
     /// Bytes of answers on their way out.
     pub untaken: Arc<Ledger>,
     /// Where events go.
@@ -124,6 +153,7 @@ impl Shared {
             tls: Arc::new(ArcSwapOption::new(settings.tls.clone())),
             limits: settings.limits,
             permits: Arc::new(Semaphore::new(settings.limits.connections_max)),
+            bodies: Arc::default(),
             untaken: Arc::default(),
             telemetry,
         }

@@ -19,8 +19,9 @@ use super::instance::Instance;
 use super::kv::{Store, Stores};
 use super::load::{KV, LoadError, Reason};
 use super::{FailureKind, Keyring, Limits, Stage};
+use crate::message::Fields;
 use crate::telemetry::Telemetry;
-use crate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
+use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 
 /// What `lifecycle` functions may compute: nobody waits for them but the operator.
 const LOAD_TIME: Duration = Duration::from_secs(1);
@@ -236,7 +237,7 @@ fn guest_at_load(config: &str, limits: Limits) -> Guest {
         route: "".into(),
         method: Method::POST,
         target: PathAndQuery::from_static("/"),
-        host: None,
+        authority: None,
         scheme: Scheme::Http,
         fields: Fields::default(),
         body: Bytes::new(),

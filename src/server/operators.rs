@@ -1,10 +1,12 @@
 //! What operators see of a running server: the admin's views of the plan, the buffer and the letters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::request::Parts;
+use http::{HeaderMap, Request, StatusCode, Uri};
+use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
@@ -15,10 +17,14 @@ use crate::admin::{
 };
 use crate::config::Plan;
 use crate::delivery::{Buffer, DeadLetter, DeadLetters};
-use crate::listener::{self, Incoming, Peer, Shared};
+use crate::listener::{self, Admitted, Peer, Shared};
+use crate::message::{Fields, Head, Malformed, Response, Unread};
 
 /// Connections of operators: a scraper, the probes, a browser's six, and room for a few more.
 const CONNECTIONS_MAX: usize = 64;
+/// The body of a question: a line or two.
+const QUESTION_BYTES_MAX: usize = 64 << 10;
+const QUESTION_TIME: Duration = Duration::from_secs(10);
 
 impl Running {
     /// Serves the admin on the present runtime.
@@ -67,10 +73,63 @@ impl Running {
 struct AdminService(Admin);
 
 impl listener::Service for AdminService {
-    async fn call(&self, request: Request<Incoming>, _peer: Peer) -> Response<Full<Bytes>> {
-        let (parts, _unread) = request.into_parts();
-        self.0.answer(parts).await
+    type Call = Head;
+
+    fn admit(&self, head: Head, _peer: Peer) -> Result<Admitted<Head>, Response> {
+        Ok(Admitted {
+            call: head,
+            body_bytes_max: QUESTION_BYTES_MAX,
+            body_time: QUESTION_TIME,
+        })
     }
+
+    async fn answer(&self, head: Head, _body: Bytes) -> Response {
+        let Some(request) = parts(head) else {
+            return Response::new(StatusCode::BAD_REQUEST);
+        };
+        let (parts, body) = self.0.answer(request).await.into_parts();
+        // Whole and in memory: there is nothing to wait for and nothing that could fail.
+        let Ok(body) = body.collect().await;
+        Response {
+            status: parts.status,
+            fields: Fields::from(&parts.headers),
+            body: body.to_bytes(),
+            is_last: false,
+        }
+    }
+
+    fn unread(&self, _head: Head, why: Unread) -> Response {
+        Response {
+            is_last: true,
+            ..Response::new(match why {
+                Unread::TooBig => StatusCode::PAYLOAD_TOO_LARGE,
+                Unread::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                Unread::CutOff => StatusCode::BAD_REQUEST,
+                Unread::Full => StatusCode::SERVICE_UNAVAILABLE,
+            })
+        }
+    }
+
+    fn malformed(&self, why: Malformed, _peer: Peer) -> Response {
+        Response {
+            is_last: true,
+            ..Response::new(why.status())
+        }
+    }
+}
+
+/// As the admin takes it; none for an authority that is no URL's.
+fn parts(head: Head) -> Option<Parts> {
+    let mut uri = Uri::builder().path_and_query(head.target);
+    if let Some(authority) = head.authority {
+        uri = uri.scheme("http").authority(&*authority);
+    }
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = head.method;
+    parts.uri = uri.build().ok()?;
+    parts.version = head.version;
+    parts.headers = HeaderMap::from(&head.fields);
+    Some(parts)
 }
 
 fn state(plan: &Plan, buffer: &Buffer, dead: &DeadLetters) -> StateView {

@@ -1,20 +1,19 @@
 //! One worker: a thread with a runtime, an accept socket and upstream connections of its own.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::TcpListener as StdListener;
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::delivery::{Dispatch, Left};
 use crate::drain::Watch;
-use crate::gate::Gate;
-use crate::listener::{self, Incoming, Peer, Shared};
+use crate::gate::{Call, Gate};
+use crate::listener::{self, Admitted, Peer, Shared};
+use crate::message::{Head, Malformed, Response, Unread};
 use crate::webhook::Scheme;
 
 /// Everything one worker needs.
@@ -68,13 +67,31 @@ impl Worker {
 struct GateService(Gate);
 
 impl listener::Service for GateService {
-    async fn call(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
+    type Call = Call;
+
+    fn admit(&self, head: Head, peer: Peer) -> Result<Admitted<Call>, Response> {
         let scheme = if peer.secure {
             Scheme::Https
         } else {
             Scheme::Http
         };
-        let address: SocketAddr = peer.address;
-        self.0.handle(request, address, scheme).await
+        let call = self.0.admit(head, peer.address, scheme)?;
+        Ok(Admitted {
+            body_bytes_max: call.body_bytes_max(),
+            body_time: call.body_time(),
+            call,
+        })
+    }
+
+    async fn answer(&self, call: Call, body: Bytes) -> Response {
+        self.0.answer(call, body).await
+    }
+
+    fn unread(&self, call: Call, why: Unread) -> Response {
+        self.0.unread(&call, why)
+    }
+
+    fn malformed(&self, why: Malformed, peer: Peer) -> Response {
+        self.0.malformed(why, peer.address)
     }
 }

@@ -14,7 +14,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::log::{Colour, Format, Lines};
 use super::{Event, Exposition, Telemetry};
-use crate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
+use crate::message::Fields;
+use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 
 const TOOK: Duration = Duration::from_micros(12_400);
 const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(140, 82, 115, 9));
@@ -59,7 +60,7 @@ fn webhook(id: WebhookId) -> Webhook {
         route: "github".into(),
         method: Method::POST,
         target: PathAndQuery::from_static("/github?token=hunter2"),
-        host: None,
+        authority: None,
         scheme: Scheme::Https,
         fields: Fields::default(),
         body: Bytes::from_static(b"hunter2"),

@@ -4,18 +4,20 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http::{HeaderMap, StatusCode};
 use tokio::net::TcpListener;
 
 use crate::drain::Watch;
-use crate::listener::{self, Incoming, Limits, Peer, Settings, Shared};
+use crate::listener::{self, Admitted, Limits, Peer, Settings, Shared};
+use crate::message::{Head, Malformed, Response, Unread};
 use crate::telemetry::Telemetry;
 
 /// What a demo's webhook may weigh.
 const BODY_BYTES_MAX: usize = 1 << 20;
+const BODY_TIME: Duration = Duration::from_secs(10);
 /// A demo that is left running must not fill the memory.
 const RECEIVED_MAX: usize = 100;
 
@@ -83,9 +85,8 @@ impl Upstream {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> (StatusCode, String) {
-        let (parts, body) = request.into_parts();
-        let path = parts.uri.path().to_owned();
+    fn receive(&self, head: &Head, body: Bytes) -> (StatusCode, String) {
+        let path = head.target.path().to_owned();
         if let Some(count) = path
             .strip_prefix("/fail/")
             .and_then(|count| count.parse().ok())
@@ -96,9 +97,6 @@ impl Upstream {
                 format!("the next {count} deliveries get a 503\n"),
             );
         }
-        let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
-            return (StatusCode::BAD_REQUEST, "the body broke off\n".to_owned());
-        };
         let failing =
             self.state
                 .failures_left
@@ -114,18 +112,44 @@ impl Upstream {
         }
         received.push(Received {
             path,
-            headers: parts.headers,
-            body: body.to_bytes(),
+            headers: HeaderMap::from(&head.fields),
+            body,
         });
         (StatusCode::OK, "thank you\n".to_owned())
     }
 }
 
 impl listener::Service for Upstream {
-    async fn call(&self, request: Request<Incoming>, _peer: Peer) -> Response<Full<Bytes>> {
-        let (status, text) = self.answer(request).await;
-        let mut response = Response::new(Full::from(text));
-        *response.status_mut() = status;
-        response
+    type Call = Head;
+
+    fn admit(&self, head: Head, _peer: Peer) -> Result<Admitted<Head>, Response> {
+        Ok(Admitted {
+            call: head,
+            body_bytes_max: BODY_BYTES_MAX,
+            body_time: BODY_TIME,
+        })
+    }
+
+    async fn answer(&self, head: Head, body: Bytes) -> Response {
+        let (status, text) = self.receive(&head, body);
+        Response {
+            body: Bytes::from(text),
+            ..Response::new(status)
+        }
+    }
+
+    fn unread(&self, _head: Head, _why: Unread) -> Response {
+        Response {
+            body: Bytes::from_static(b"the body broke off\n"),
+            is_last: true,
+            ..Response::new(StatusCode::BAD_REQUEST)
+        }
+    }
+
+    fn malformed(&self, why: Malformed, _peer: Peer) -> Response {
+        Response {
+            is_last: true,
+            ..Response::new(why.status())
+        }
     }
 }

@@ -15,14 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
+use http::Method;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::drain::Drain;
 use crate::telemetry::Telemetry;
-use crate::webhook::{Arrival, Fields, Scheme, WebhookId};
+use crate::webhook::{Arrival, Scheme, WebhookId};
 
 /// Much longer than any test takes, so that no deadline but the tested one can fire.
 const LONG: Duration = Duration::from_secs(60);
@@ -100,12 +100,9 @@ fn webhook() -> Arc<Webhook> {
         route: "github".into(),
         method: Method::POST,
         target: "/github?a=1".parse().unwrap(),
-        host: Some(HeaderValue::from_static("hooks.example.com")),
+        authority: Some("hooks.example.com".into()),
         scheme: Scheme::Https,
-        fields: Fields::new(vec![(
-            HeaderName::from_static("content-type"),
-            HeaderValue::from_static("application/json"),
-        )]),
+        fields: [("content-type", "application/json")].into_iter().collect(),
         body: Bytes::from_static(b"{\"a\":1}"),
         arrival,
         sender: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),

@@ -99,11 +99,7 @@ impl Guest {
             Part::Text(text) => text.as_bytes(),
             Part::Bytes(bytes) => bytes,
             Part::Body => &webhook.body,
-            Part::Header(name) => webhook
-                .fields
-                .first(name)
-                .map(|value| value.as_bytes())
-                .unwrap_or_default(),
+            Part::Header(name) => webhook.fields.first(name).unwrap_or_default(),
         })
     }
 

@@ -29,7 +29,7 @@ impl Host for Guest {
     fn header(&mut self, name: String) -> Result<Option<String>> {
         let value = self.case.webhook.fields.first(&name);
         Ok(value
-            .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+            .and_then(|value| std::str::from_utf8(value).ok())
             .map(Into::into))
     }
 
@@ -39,14 +39,14 @@ impl Host for Guest {
             .webhook
             .fields
             .all(&name)
-            .map(|value| value.as_bytes().to_vec())
+            .map(<[u8]>::to_vec)
             .collect())
     }
 
     fn headers(&mut self) -> Result<Vec<(String, Vec<u8>)>> {
         let fields = self.case.webhook.fields.iter();
         Ok(fields
-            .map(|(name, value)| (name.as_str().into(), value.as_bytes().to_vec()))
+            .map(|(name, value)| (name.into(), value.to_vec()))
             .collect())
     }
 
