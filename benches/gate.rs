@@ -28,8 +28,8 @@ use hookgate::plugin::{
 use hookgate::route::{Found, Methods, Pattern, Table};
 use hookgate::secret::Secret;
 use hookgate::telemetry::Telemetry;
-use hookgate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
-use http::{HeaderName, HeaderValue, Method};
+use hookgate::webhook::{Arrival, Scheme, Webhook, WebhookId};
+use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -212,21 +212,15 @@ fn webhook() -> Arc<Webhook> {
         ("x-github-hook-installation-target-type", "repository"),
         ("x-hub-signature-256", &signature),
     ]);
-    let fields = fields.into_iter().map(|(name, value)| {
-        (
-            HeaderName::from_static(name),
-            HeaderValue::from_str(value).unwrap(),
-        )
-    });
     let arrival = Arrival::now();
     Arc::new(Webhook {
         id: WebhookId::new(arrival),
         route: "hook".into(),
         method: Method::POST,
         target: "/hook".parse().unwrap(),
-        host: Some(HeaderValue::from_static("hooks.example.com")),
+        authority: Some("hooks.example.com".into()),
         scheme: Scheme::Https,
-        fields: Fields::new(fields.collect()),
+        fields: fields.into_iter().collect(),
         body: Bytes::from(body),
         arrival,
         sender: IpAddr::V4(Ipv4Addr::LOCALHOST),

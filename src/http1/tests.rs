@@ -51,7 +51,8 @@ fn a_head_is_read_when_its_last_byte_is_there_and_not_before() {
     let text = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\n";
 
     for end in 0..text.len() {
-        assert!(read(&text[..end]).unwrap().is_none(), "{end}");
+        let begun = text.get(..end).unwrap();
+        assert!(read(begun).unwrap().is_none(), "{end}");
     }
     assert!(read(text).unwrap().is_some());
 }

@@ -354,7 +354,8 @@ fn written(response: Response, has_room: bool, form: Form, now: Instant) -> (Vec
     }
     http1::date(&mut out, now);
     // The response to a HEAD has the length of what was left out, if that is known.
-    if !is_bodiless && !(form.head_only && body.is_empty()) {
+    let says_length = !is_bodiless && (!form.head_only || !body.is_empty());
+    if says_length {
         http1::length(&mut out, body.len());
     }
     if form.is_last {

@@ -11,9 +11,9 @@ use hookgate::plugin::{
 };
 use hookgate::secret::Secret;
 use hookgate::telemetry::Telemetry;
-use hookgate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
+use hookgate::webhook::{Arrival, Scheme, Webhook, WebhookId};
+use http::Method;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -141,20 +141,14 @@ pub(crate) fn webhook() -> Arc<Webhook> {
 
 pub(crate) fn webhook_with(fields: &[(&'static str, &str)], body: &str) -> Arc<Webhook> {
     let arrival = Arrival::now();
-    let field = |(name, value): &(&'static str, &str)| {
-        (
-            HeaderName::from_static(name),
-            HeaderValue::from_str(value).unwrap(),
-        )
-    };
     Arc::new(Webhook {
         id: WebhookId::new(arrival),
         route: "github".into(),
         method: Method::POST,
         target: PathAndQuery::from_static("/github?a=b"),
-        host: None,
+        authority: None,
         scheme: Scheme::Https,
-        fields: Fields::new(fields.iter().map(field).collect()),
+        fields: fields.iter().copied().collect(),
         body: Bytes::copy_from_slice(body.as_bytes()),
         arrival,
         sender: "192.0.2.1".parse().unwrap(),
