@@ -191,7 +191,7 @@ impl<'a> Shelf<'a> {
         };
         // A table that is already known to be wrong would be complained about twice.
         if draft.problems.errors() == before {
-            check(draft, place, name, &plugin, &config);
+            check(draft, place, name, &plugin, (&config, &keyring));
         }
         let meters = meters(telemetry, name, route, &plugin, &keyring);
         let step = plugin::Step {
@@ -411,9 +411,15 @@ fn keyring(draft: &mut Draft<'_>, keys: Keys, algorithm: Option<Algorithm>) -> K
 }
 
 /// Asks the plugin itself what it thinks of its configuration.
-fn check(draft: &mut Draft<'_>, place: &Place, name: &str, plugin: &Plugin, config: &str) {
+fn check(
+    draft: &mut Draft<'_>,
+    place: &Place,
+    name: &str,
+    plugin: &Plugin,
+    (config, keys): (&str, &Keyring),
+) {
     let with = place.key("with");
-    match plugin.check(config) {
+    match plugin.check(config, keys) {
         Ok(problems) => {
             for problem in problems {
                 let span = draft.document.value(&with.pointer(&problem.pointer));

@@ -16,9 +16,11 @@ bundled!(
     "signature",
     "token",
     "basic-auth",
+    "jwt",
     "json-filter",
     "dedupe",
     "json-template",
+    "cloudevents",
     "split",
 );
 

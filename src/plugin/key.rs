@@ -8,6 +8,7 @@ use aws_lc_rs::{digest, hmac};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::jwk::{self, Jwk};
 use crate::secret::Secret;
 
 /// The algorithms of the contract, in the order in which a message lists them.
@@ -84,19 +85,25 @@ enum Nature {
 }
 
 impl Key {
-    /// From raw bytes: a shared secret; a public key as `SubjectPublicKeyInfo` in PEM or DER; or an
-    /// Ed25519 public key of 32 bytes. `label` is where it came from, such as `env:NAME`: it stands
+    /// From raw bytes: a shared secret; a public key as `SubjectPublicKeyInfo` in PEM or DER; an Ed25519
+    /// public key of 32 bytes; or any of these as a JWK (RFC 7517). `label` is where it came from, such as `env:NAME`: it stands
     /// in logs in place of the key.
     #[must_use]
     pub fn new(label: impl Into<Arc<str>>, secret: Secret) -> Self {
-        let bytes = match SubjectPublicKeyInfoDer::from_pem_slice(secret.expose()) {
-            Ok(der) => Secret::new(der.to_vec()),
-            Err(_) => secret,
+        let (bytes, nature) = match jwk::read(secret.expose()) {
+            Some(Jwk::Shared(bytes)) => (Secret::new(bytes), Nature::Any),
+            Some(Jwk::Public(der)) => (Secret::new(der), Nature::Public),
+            // No byte of it may be taken for a key of another kind.
+            Some(Jwk::Unusable) => (Secret::new(vec![0]), Nature::Public),
+            None => match SubjectPublicKeyInfoDer::from_pem_slice(secret.expose()) {
+                Ok(der) => (Secret::new(der.to_vec()), Nature::Any),
+                Err(_) => (secret, Nature::Any),
+            },
         };
         let mut key = Self {
             label: label.into(),
             bytes,
-            nature: Nature::Any,
+            nature,
             sha1: OnceLock::new(),
             sha256: OnceLock::new(),
             sha384: OnceLock::new(),

@@ -110,24 +110,30 @@ impl Plugin {
         if self.compiled.exports().describe.is_none() {
             return Ok(None);
         }
-        let said = self.at_load("{}", async |guest: &mut Instance, compiled: &Compiled| {
+        let work = async |guest: &mut Instance, compiled: &Compiled| {
             guest.call(compiled.exports().describe.as_ref(), ()).await
-        });
+        };
+        let said = self.at_load("{}", &Keyring::new(), work);
         said.map(|(description,)| Some(description))
     }
 
-    /// What it finds wrong with a step's configuration; nothing when it does not check. Blocks for up
-    /// to two seconds.
+    /// What it finds wrong with a step's configuration; nothing when it does not check. It may use `keys`
+    /// meanwhile, to learn whether they fit. Blocks for up to two seconds.
     ///
     /// # Errors
     /// When it fails to check.
-    pub fn check(&self, config_json: &str) -> Result<Vec<ConfigProblem>, LoadError> {
+    pub fn check(
+        &self,
+        config_json: &str,
+        keys: &Keyring,
+    ) -> Result<Vec<ConfigProblem>, LoadError> {
         if self.compiled.exports().check.is_none() {
             return Ok(Vec::new());
         }
         let config = config_json.to_owned();
         let said = self.at_load(
             config_json,
+            keys,
             async move |guest: &mut Instance, compiled: &Compiled| {
                 guest
                     .call(compiled.exports().check.as_ref(), (config,))
@@ -152,13 +158,14 @@ impl Plugin {
     fn at_load<R: Send>(
         &self,
         config: &str,
+        keys: &Keyring,
         work: impl AsyncFnOnce(&mut Instance, &Compiled) -> Result<R, Fault> + Send,
     ) -> Result<R, LoadError> {
         let limits = Limits {
             time: LOAD_TIME,
             memory: self.limits.memory,
         };
-        let guest = guest_at_load(config, limits);
+        let guest = guest_at_load(config, keys, limits);
         let compiled = &self.compiled;
         let done = on_own_thread(async || {
             let permits = compiled.pool().permits(1).await;
@@ -202,7 +209,7 @@ pub(super) fn try_out(compiled: &mut Compiled) -> Result<(), Reason> {
             return Err(Reason::DoesNotStart(pool.overload()));
         };
         compiled.engine().guest_starts();
-        let guest = guest_at_load("{}", limits);
+        let guest = guest_at_load("{}", &Keyring::new(), limits);
         let mut instance = Instance::start(compiled, guest, limits)
             .await
             .map_err(|fault| Reason::DoesNotStart(fault.detail))?;
@@ -230,7 +237,7 @@ fn on_own_thread<R: Send>(work: impl AsyncFnOnce() -> R + Send) -> R {
 }
 
 /// There is no webhook at load; a plugin that looks at it sees an empty one.
-fn guest_at_load(config: &str, limits: Limits) -> Guest {
+fn guest_at_load(config: &str, keys: &Keyring, limits: Limits) -> Guest {
     let arrival = Arrival::now();
     let webhook = Webhook {
         id: WebhookId::new(arrival),
@@ -247,7 +254,7 @@ fn guest_at_load(config: &str, limits: Limits) -> Guest {
     };
     let outfit = Outfit {
         config: config.into(),
-        keys: Keyring::new(),
+        keys: keys.clone(),
         signing: Vec::new(),
         store: None,
         meters: None,

@@ -20,6 +20,7 @@ mod field;
 mod host;
 mod instance;
 mod json;
+mod jwk;
 mod key;
 mod kv;
 mod load;

@@ -22,9 +22,11 @@ mod limits;
 mod frames;
 mod routing;
 mod secrets;
+mod tokens;
 mod verify;
 
 mod batches;
+mod cloudevents;
 mod filter;
 mod repeats;
 mod transform;

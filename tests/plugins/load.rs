@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hookgate::plugin::{Compiled, Grants, Limits, Settings, Source, Stage, bundled};
+use hookgate::plugin::{Compiled, Grants, Keyring, Limits, Settings, Source, Stage, bundled};
 
 use super::world::{LIMITS, World, accepted, chain, component, judge};
 
@@ -181,10 +181,13 @@ fn what_checks_for_ever_is_stopped() {
 
     assert_eq!(guest.describe().unwrap().as_deref(), Some(""));
     assert_eq!(
-        guest.check("{}").unwrap_err().to_string(),
+        guest.check("{}", &Keyring::new()).unwrap_err().to_string(),
         "`lifecycle-loop` failed in lifecycle: it used up its 1000 ms of computing time; raise `limits.time` if it needs more"
     );
-    assert_eq!(world.guest("accept").check("{}").unwrap(), []);
+    assert_eq!(
+        world.guest("accept").check("{}", &Keyring::new()).unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -209,7 +212,13 @@ fn all_bundled_plugins_load_and_describe_themselves() {
 fn a_problem_in_the_configuration_is_found_by_the_plugin() {
     let world = World::new();
 
-    assert_ne!(world.bundled("signature").check("{}").unwrap(), []);
+    assert_ne!(
+        world
+            .bundled("signature")
+            .check("{}", &Keyring::new())
+            .unwrap(),
+        []
+    );
 }
 
 #[test]
