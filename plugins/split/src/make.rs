@@ -25,15 +25,27 @@ pub(crate) fn make(table: &Json<'_>) -> Result<Vec<Delivery>, Failure> {
         let text = format!("a batch of {count}; {} are the most (`max`)", plan.max);
         return Err(Failure::Permanent(text));
     }
+    // Asked once for all: a thousand elements are a thousand calls of the host for each thing asked.
     let batch = webhook::info().id;
+    let body = plan.pointer.and_then(|_| webhook::body_text());
+    let is_json = webhook::header("content-type")
+        .is_some_and(|media_type| media_type.starts_with("application/json"));
     let deliver = |(index, (offset, length))| {
         let delivery = Delivery::new();
         delivery.set_body_slice(offset, length);
-        delivery.set_header("content-type", "application/json");
-        plan.name(&delivery, &batch, index, offset, length);
+        if !is_json {
+            delivery.set_header("content-type", "application/json");
+        }
+        let element = body.as_deref().and_then(|body| slice(body, offset, length));
+        plan.name(&delivery, element, &batch, index);
         delivery
     };
     Ok(slices.into_iter().enumerate().map(deliver).collect())
+}
+
+fn slice(body: &str, offset: u32, length: u32) -> Option<&str> {
+    let start = usize::try_from(offset).ok()?;
+    body.get(start..start.checked_add(usize::try_from(length).ok()?)?)
 }
 
 /// The configuration, as meant.
@@ -76,13 +88,9 @@ impl<'a> Plan<'a> {
 
     /// Says which element this is: by its own id, else by its place in the batch. Only its own id is the
     /// same when the sender sends the batch again, so only that is a key.
-    fn name(&self, delivery: &Delivery, batch: &str, index: usize, offset: u32, length: u32) {
-        if self.header.is_none() && self.dedupe.is_none() {
-            return;
-        }
-        let own = self.pointer.and_then(|pointer| {
-            let element = String::from_utf8(webhook::body_range(offset, length)).ok()?;
-            let id = json::find_text(&element, pointer)?;
+    fn name(&self, delivery: &Delivery, element: Option<&str>, batch: &str, index: usize) {
+        let own = self.pointer.zip(element).and_then(|(pointer, element)| {
+            let id = json::find_text(element, pointer)?;
             (id != "null" && !id.is_empty() && id.len() <= ID_BYTES_MAX && header::fits(&id))
                 .then_some(id)
         });
@@ -90,7 +98,7 @@ impl<'a> Plan<'a> {
             delivery.set_dedupe_key(id, seconds);
         }
         if let Some(name) = self.header {
-            delivery.set_header(name, &own.unwrap_or_else(|| format!("{batch}.{index}")));
+            delivery.set_header(name, &own.unwrap_or_else(|| format!("{batch}-{index}")));
         }
     }
 }
