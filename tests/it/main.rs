@@ -45,3 +45,4 @@ mod drain;
 
 mod admin;
 mod cli;
+mod recipes;
