@@ -88,10 +88,17 @@ fn write(html: &mut String, overview: &Overview) -> fmt::Result {
             Text(&route.upstreams.join(", ")),
         )?;
     }
-    html.push_str("</table>\n<h2>Upstreams</h2>\n<table>\n<tr><th>upstream<th>url\n");
+    html.push_str(
+        "</table>\n<h2>Upstreams</h2>\n<table>\n<tr><th>upstream<th>url<th>in flight<th>breaker\n",
+    );
     for upstream in &state.upstreams {
         let (name, url) = (Text(&upstream.name), Text(&upstream.url));
-        writeln!(html, "<tr><td>{name}<td><code>{url}</code>")?;
+        let (in_flight, concurrency) = (upstream.in_flight, upstream.concurrency);
+        let breaker = Text(upstream.breaker);
+        writeln!(
+            html,
+            "<tr><td>{name}<td><code>{url}</code><td>{in_flight} of {concurrency}<td>{breaker}"
+        )?;
     }
     html.push_str("</table>\n</html>\n");
     Ok(())

@@ -41,6 +41,9 @@ fn house(token: Option<&str>) -> House {
             upstreams: vec![UpstreamView {
                 name: "ci".to_owned(),
                 url: "http://ci.internal:8080/hooks".to_owned(),
+                in_flight: 3,
+                concurrency: 256,
+                breaker: "closed",
             }],
             buffer: BufferView {
                 deliveries: 2,
@@ -152,7 +155,10 @@ async fn the_state_is_told_without_secrets() {
             "name": "github", "host": null, "path": "/<script>", "ack": "buffered",
             "upstreams": ["ci"], "plugins": ["signature", "json-filter"],
         }],
-        "upstreams": [{"name": "ci", "url": "http://ci.internal:8080/hooks"}],
+        "upstreams": [{
+            "name": "ci", "url": "http://ci.internal:8080/hooks",
+            "in_flight": 3, "concurrency": 256, "breaker": "closed",
+        }],
         "buffer": {"deliveries": 2, "deliveries_max": 100, "bytes": 4096, "bytes_max": 8192},
         "dead_letters": 1,
     });

@@ -40,6 +40,12 @@ pub struct UpstreamView {
     pub name: String,
     /// Without what a URL may hide (user name and password).
     pub url: String,
+    /// Attempts under way.
+    pub in_flight: u32,
+    /// How many there may be.
+    pub concurrency: u32,
+    /// Whether it is left alone: `closed`, `open` or `half-open`.
+    pub breaker: &'static str,
 }
 
 /// The buffer's fill.

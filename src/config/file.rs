@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::shapes::{Free, OneOrMany, SecretRef, Text};
-use super::units::{Size, Time};
+use super::units::{Pace, Size, Time};
 
 /// The configuration of Hookgate.
 ///
@@ -228,6 +228,24 @@ pub(super) struct Upstream {
     pub http2: Option<bool>,
     /// Pass the sender's `Host` on instead of the upstream's. Default: false.
     pub preserve_host: Option<bool>,
+    /// Attempts at once, of all workers together. Default: 256.
+    pub concurrency: Option<NonZeroU32>,
+    /// Attempts in a time: "100/s", "600/m" or "1000/h". Default: any number.
+    pub rate: Option<Pace>,
+    /// When the upstream is left alone because it fails.
+    pub breaker: Option<Breaker>,
+}
+
+/// When an upstream is left alone because it fails. Deliveries wait then, and no attempt is used up.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Breaker {
+    /// Failures in a row. Default: 10.
+    pub failures: Option<NonZeroU32>,
+    /// For how long. Default: "2s".
+    pub open: Option<Time>,
+    /// Attempts that may try it at once after that. Default: 1.
+    pub probes: Option<NonZeroU32>,
 }
 
 /// A path that senders call, with its plugins and upstreams.

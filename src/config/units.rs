@@ -10,6 +10,8 @@ use jiff::fmt::friendly::SpanParser;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use crate::delivery::Rate;
+
 /// A span of time, written `"250ms"`, `"30s"` or `"1h 30m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(pub Duration);
@@ -17,6 +19,26 @@ pub(super) struct Time(pub Duration);
 /// A number of bytes, written `"64 KiB"` or `"2 MiB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Size(pub usize);
+
+/// A number of attempts in a time, written `"100/s"`, `"600/m"` or `"1000/h"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace(pub Rate);
+
+impl Pace {
+    fn parse(text: &str) -> Option<Self> {
+        let (attempts, unit) = text.split_once('/')?;
+        let seconds = match unit.trim() {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        Some(Self(Rate {
+            attempts: attempts.trim().parse().ok()?,
+            period: Duration::from_secs(seconds),
+        }))
+    }
+}
 
 impl Time {
     fn parse(text: &str) -> Option<Self> {
@@ -83,6 +105,38 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
+impl<'de> Deserialize<'de> for Pace {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Pace;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(r#"a number in a time in quotes, such as "100/s", "600/m" or "1000/h""#)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Pace, E> {
+                Pace::parse(text).ok_or_else(|| {
+                    E::custom(format!(
+                        r#"`{text}` is not a rate; write it like "100/s", "600/m" or "1000/h""#
+                    ))
+                })
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl JsonSchema for Pace {
+    fn schema_name() -> Cow<'static, str> {
+        "Pace".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "A number of attempts in a second, a minute or an hour.", "examples": ["100/s", "600/m", "1000/h"] })
+    }
+}
+
 impl JsonSchema for Time {
     fn schema_name() -> Cow<'static, str> {
         "Time".into()
@@ -129,8 +183,27 @@ impl fmt::Display for Size {
 
 #[cfg(test)]
 mod tests {
-    use super::{Size, Time};
+    use super::{Pace, Size, Time};
     use std::time::Duration;
+
+    #[test]
+    fn a_rate_is_a_number_in_a_time() {
+        for (text, meant) in [
+            ("100/s", Some((100, 1))),
+            ("600 / m", Some((600, 60))),
+            ("1/h", Some((1, 3600))),
+            ("0/s", None),
+            ("-1/s", None),
+            ("1.5/s", None),
+            ("10/d", None),
+            ("10", None),
+            ("/s", None),
+        ] {
+            let rate = Pace::parse(text).map(|pace| pace.0);
+            let rate = rate.map(|rate| (rate.attempts.get(), rate.period.as_secs()));
+            assert_eq!(rate, meant, "{text}");
+        }
+    }
 
     #[test]
     fn a_duration_has_a_unit_and_no_sign() {

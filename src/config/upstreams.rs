@@ -12,7 +12,7 @@ use super::file;
 use super::problem::Problem;
 use super::secrets::{self, TEXT};
 use super::shapes::{SECRET_IN_THE_OPEN, Text};
-use crate::delivery::{Upstream, UpstreamSettings, UpstreamUrl};
+use crate::delivery::{BreakerSettings, Restraint, Upstream, UpstreamSettings, UpstreamUrl};
 use crate::telemetry::Telemetry;
 
 /// A bundle of all public roots has some 250 KiB.
@@ -133,7 +133,39 @@ fn settings(
     }
     settings.http2 = written.http2.unwrap_or_default();
     settings.preserve_host = written.preserve_host.unwrap_or_default();
+    settings.restraint = restraint(draft, place, written);
     Some(settings)
+}
+
+fn restraint(draft: &mut Draft<'_>, place: &Place, written: &file::Upstream) -> Restraint {
+    let default = Restraint::default();
+    let concurrency = written.concurrency.unwrap_or(default.concurrency);
+    let at = place.key("breaker");
+    let none = file::Breaker::default();
+    let breaker = written.breaker.as_ref().unwrap_or(&none);
+    let probes = breaker.probes.unwrap_or(default.breaker.probes);
+    if probes > concurrency {
+        draft.refuse(
+            &at.key("probes"),
+            format!("{probes} probes are more than the upstream's `concurrency` of {concurrency}"),
+            "fewer probes find out as much",
+        );
+    }
+    let open = draft.time(
+        &at.key("open"),
+        breaker.open,
+        default.breaker.open,
+        (MILLISECOND, HOUR),
+    );
+    Restraint {
+        concurrency,
+        rate: written.rate.map(|pace| pace.0),
+        breaker: BreakerSettings {
+            failures: breaker.failures.unwrap_or(default.breaker.failures),
+            open,
+            probes,
+        },
+    }
 }
 
 fn url(

@@ -4,15 +4,18 @@
 //! each attempt in a task of its own; a lease that is dropped without a verdict goes back.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::calls::Calls;
+use super::entrance::Pass;
 use super::hand::Exchange;
 use super::outcome::Outcome;
-use super::schedule::{Schedule, Take};
+use super::schedule::{Admission, Schedule, Take, Waits};
 use super::{Buffer, DeadLetter, DeadLetters, Delivery, Duplicates, Next, Promise};
 use crate::drain::Watch;
 use crate::telemetry::{Event, Telemetry};
@@ -82,6 +85,32 @@ struct Lease {
     lane: Arc<str>,
     ticket: u64,
     delivery: Option<Box<Delivery>>,
+    pass: Option<Pass>,
+}
+
+/// Tells a worker that a parked delivery has come first in its line.
+struct Bell {
+    worker: Weak<Worker>,
+    ticket: u64,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        if let Some(worker) = self.worker.upgrade() {
+            worker.state().schedule.unpark(self.ticket);
+            worker.changed.notify_one();
+        }
+    }
+}
+
+impl Waits for Box<Delivery> {
+    fn upstream(&self) -> &Arc<str> {
+        self.upstream.name()
+    }
+
+    fn route(&self) -> &Arc<str> {
+        &self.webhook.route
+    }
 }
 
 impl Worker {
@@ -129,8 +158,7 @@ impl Worker {
             self.leave(&delivery);
             return;
         }
-        let lane = Arc::clone(delivery.upstream.name());
-        state.schedule.push(&lane, due, delivery);
+        state.schedule.push(due, delivery);
         // While draining, the flush will come for it; without a runtime, nobody can.
         let needed = state.runner == Runner::Nobody
             && !self.watch.is_requested()
@@ -235,6 +263,7 @@ impl Worker {
 
     /// Takes what is due until nothing waits, `until`, or somebody else runs.
     async fn run(self: Arc<Self>, runner: Runner, until: Option<Instant>) {
+        let mut calls = Calls::default();
         loop {
             let changed = self.changed.notified();
             let wake = {
@@ -246,21 +275,18 @@ impl Worker {
                     state.runner = Runner::Nobody;
                     return;
                 }
-                match state.schedule.take(Instant::now()) {
-                    Take::Now(lane, delivery) => {
+                match self.take(&mut state, &mut calls) {
+                    Take::Now(delivery, pass) => {
                         let ticket = state.fly(Left::of(&delivery), delivery.promise);
                         drop(state);
-                        let worker = Arc::clone(&self);
-                        let delivery = Some(delivery);
-                        self.watch.spawn(
-                            Lease {
-                                worker,
-                                lane,
-                                ticket,
-                                delivery,
-                            }
-                            .attempt(),
-                        );
+                        let lease = Lease {
+                            worker: Arc::clone(&self),
+                            lane: Arc::clone(delivery.upstream.name()),
+                            ticket,
+                            delivery: Some(delivery),
+                            pass: Some(pass),
+                        };
+                        self.watch.spawn(lease.attempt());
                         continue;
                     }
                     // A flush also waits for what is in flight: it may come back.
@@ -283,14 +309,39 @@ impl Worker {
                 }
             };
             tokio::select! {
+                biased;
                 () = changed => {}
-                () = sleep_until(wake) => {}
+                () = calls.next() => {}
                 () = drained => {}
+                () = sleep_until(wake) => {}
             }
             if until.is_some_and(|until| Instant::now() >= until) {
                 return;
             }
         }
+    }
+
+    /// What is due and may go, or when to ask again.
+    fn take(self: &Arc<Self>, state: &mut State, calls: &mut Calls) -> Take<Box<Delivery>, Pass> {
+        let now = Instant::now();
+        let State {
+            schedule, tickets, ..
+        } = state;
+        calls.begin();
+        let take = schedule.take(now, |delivery| {
+            if let Some(place) = &delivery.place {
+                *tickets += 1;
+                let (worker, ticket) = (Arc::downgrade(self), *tickets);
+                if !place.is_first(&Waker::from(Arc::new(Bell { worker, ticket }))) {
+                    return Admission::Parked(ticket);
+                }
+            }
+            calls.admit(&delivery.upstream, now)
+        });
+        if !matches!(take, Take::Now(..)) {
+            calls.forget_unasked();
+        }
+        take
     }
 
     /// After an attempt that no sender waits for.
@@ -369,12 +420,17 @@ impl State {
 
 impl Lease {
     async fn attempt(mut self) {
-        let Some(delivery) = self.delivery.as_mut() else {
+        let (Some(delivery), Some(pass)) = (self.delivery.as_mut(), self.pass.take()) else {
             return;
         };
         let worker = Arc::clone(&self.worker);
         let not_after = (delivery.promise == Promise::Open).then(|| delivery.deadline());
-        let outcome = worker.attempt(delivery, not_after).await;
+        if not_after.is_some_and(|end| Instant::now() >= end) {
+            // Its sender has been told to try again.
+            self.delivery = None;
+            return worker.tell_fill();
+        }
+        let outcome = worker.attempt(delivery, pass, not_after).await;
         if let Some(delivery) = self.delivery.take() {
             worker.settle(delivery, outcome);
         }

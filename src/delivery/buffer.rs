@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::order::Lines;
+
 /// Bits of an account's word that count bytes: a TiB, beside 16 million deliveries in the rest.
 const BYTES_BITS: u32 = 40;
 const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
@@ -114,6 +116,7 @@ impl Buffer {
         Arc::new(Share {
             account: Account::new(bounds),
             whole: Arc::clone(&self.0),
+            lines: Arc::default(),
         })
     }
 
@@ -136,6 +139,8 @@ impl Buffer {
 pub struct Share {
     account: Account,
     whole: Arc<Account>,
+    /// Those of its deliveries that must go in order.
+    lines: Arc<Lines>,
 }
 
 impl Share {
@@ -144,6 +149,11 @@ impl Share {
     pub fn fill(&self) -> (usize, usize) {
         let amount = self.account.fill();
         (to_usize(amount.deliveries), to_usize(amount.bytes))
+    }
+
+    /// Where its deliveries stand in line.
+    pub(super) fn lines(&self) -> &Arc<Lines> {
+        &self.lines
     }
 
     /// Takes the places of all deliveries of one webhook, or none.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::background::{Left, Worker};
 use super::duplicates::{Reservation, Seen};
 use super::hand::{Carried, Hand};
+use super::order::Place;
 use super::{
     Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
     Promise, Upstream, overlay_weight,
@@ -48,6 +49,7 @@ struct Planned {
     overlay: Overlay,
     upstream: Arc<Upstream>,
     reservation: Option<Reservation>,
+    place: Option<Place>,
 }
 
 impl Dispatch {
@@ -151,6 +153,7 @@ impl Dispatch {
             promise: Promise::Open,
             reservation: planned.reservation,
             writes,
+            place: planned.place.map(Box::new),
             _permit: permit,
         };
         if let (
@@ -159,6 +162,7 @@ impl Dispatch {
                 Overlay {
                     upstream: None,
                     dedupe: None,
+                    ordering_key: None,
                     ..
                 },
             ],
@@ -171,16 +175,24 @@ impl Dispatch {
                 overlay,
                 upstream: Arc::clone(upstream),
                 reservation: None,
+                place: None,
             };
             return Ok(Admitted::One(delivery(planned, writes, permit)));
         }
 
-        let planned = self.plan(webhook, overlays, contract)?;
+        let mut planned = self.plan(webhook, overlays, contract)?;
         let own: Vec<usize> = planned
             .iter()
             .map(|planned| overlay_weight(&planned.overlay))
             .collect();
         let permits = contract.share.admit(webhook.weight(), &own).ok_or(FULL)?;
+        for planned in &mut planned {
+            // Not before it is admitted: nobody waits for what is refused.
+            if let Some(key) = &planned.overlay.ordering_key {
+                let line = contract.share.lines();
+                planned.place = Some(line.join(planned.upstream.name(), key));
+            }
+        }
         let deliveries = planned
             .into_iter()
             .zip(permits)
@@ -236,6 +248,7 @@ impl Dispatch {
                     overlay,
                     upstream,
                     reservation,
+                    place: None,
                 });
             }
         }

@@ -1,17 +1,20 @@
 //! A delivery in the hands of its sender's task, and what becomes of it when that task goes away.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::attempt;
 use super::background::{Left, Worker};
+use super::breaker::{Sign, Turn};
 use super::dispatch::DRAINING_RETRY_AFTER;
-use super::outcome::{Failed, Outcome};
-use super::{Ack, Acknowledgement, Answer, Delivery, Next, Promise};
+use super::entrance::{Entry, Pass};
+use super::outcome::Outcome;
+use super::{Ack, Acknowledgement, Answer, Cause, Delivery, Next, Promise};
 use crate::telemetry::Event;
 
 /// Less is not worth a sender's while: connections and queues need about as long to recover.
@@ -43,7 +46,7 @@ pub(super) struct Hand {
 
 enum Holding {
     Exchange(Exchange),
-    /// Until its next attempt is due.
+    /// Until its next attempt is due, and may be made.
     Delivery(Box<Delivery>, Instant),
     Nothing,
 }
@@ -64,6 +67,9 @@ impl Hand {
     /// Attempts until delivered, refused for good, or the sender's deadline.
     pub(super) async fn carry(mut self) -> Carried {
         loop {
+            if let Err(carried) = self.admitted().await {
+                return carried;
+            }
             let Some((mut delivery, outcome)) = self.exchanged().await else {
                 return Carried::Held;
             };
@@ -87,10 +93,46 @@ impl Hand {
                     self.worker.hold(delivery, Instant::now() + delay);
                     return Carried::Held;
                 }
-                Next::RetryIn(delay) => return self.withdrawn(&delivery, &failed, delay),
-                Next::GiveUp => return self.withdrawn(&delivery, &failed, Duration::ZERO),
+                Next::RetryIn(delay) => {
+                    let asked = failed.retry_after.unwrap_or(delay);
+                    return self.withdrawn(&delivery, failed.cause, asked);
+                }
+                Next::GiveUp => {
+                    let asked = failed.retry_after.unwrap_or_default();
+                    return self.withdrawn(&delivery, failed.cause, asked);
+                }
             }
         }
+    }
+
+    /// Waits until the next attempt may be made and begins it; or what comes instead of one, when it may
+    /// not be made in time.
+    async fn admitted(&mut self) -> Result<(), Carried> {
+        let Holding::Delivery(delivery, _) = &self.held else {
+            return Ok(());
+        };
+        let leave = tokio::select! {
+            biased;
+            leave = leave(delivery, self.deadline) => leave,
+            () = tokio::time::sleep_until(self.deadline) => Err(self.deadline),
+            () = self.worker.watch.requested() => Err(Instant::now()),
+        };
+        let Holding::Delivery(delivery, _) = std::mem::replace(&mut self.held, Holding::Nothing)
+        else {
+            return Ok(());
+        };
+        match leave {
+            Ok(pass) => self.exchange(*delivery, pass),
+            Err(due) if self.ack != Ack::Upstream && !self.worker.watch.is_requested() => {
+                self.worker.hold(*delivery, due);
+                return Err(Carried::Held);
+            }
+            Err(due) => {
+                let asked = due.saturating_duration_since(Instant::now());
+                return Err(self.withdrawn(&delivery, Cause::Busy, asked));
+            }
+        }
+        Ok(())
     }
 
     /// The end of the exchange in progress; `None` when the sender's deadline came first and the
@@ -127,18 +169,26 @@ impl Hand {
     }
 
     fn begin(&mut self, delivery: Delivery) {
+        let entrance = delivery.upstream.entrance();
+        match entrance.enter_calmly().filter(|_| delivery.place.is_none()) {
+            Some(pass) => self.exchange(delivery, pass),
+            None => self.held = Holding::Delivery(Box::new(delivery), Instant::now()),
+        }
+    }
+
+    fn exchange(&mut self, delivery: Delivery, pass: Pass) {
         // A sender that hears "try again" at its deadline will repeat the webhook: an exchange that went
         // on beyond would only make two of one.
         let not_after = (self.ack == Ack::Upstream).then_some(self.deadline);
         let worker = Arc::clone(&self.worker);
         self.held = Holding::Exchange(Box::pin(async move {
             let mut delivery = delivery;
-            let outcome = worker.attempt(&mut delivery, not_after).await;
+            let outcome = worker.attempt(&mut delivery, pass, not_after).await;
             (delivery, outcome)
         }));
     }
 
-    fn withdrawn(&self, delivery: &Delivery, failed: &Failed, delay: Duration) -> Carried {
+    fn withdrawn(&self, delivery: &Delivery, cause: Cause, asked: Duration) -> Carried {
         if self.worker.watch.is_requested() {
             let retry_after = DRAINING_RETRY_AFTER;
             return Carried::Failed(Acknowledgement::Draining { retry_after });
@@ -148,12 +198,44 @@ impl Hand {
             .policy
             .retry_after_cap
             .max(RETRY_AFTER_MIN);
-        let asked = failed.retry_after.unwrap_or(delay);
         let retry_after = asked.clamp(RETRY_AFTER_MIN, cap);
-        Carried::Failed(Acknowledgement::Unavailable {
-            cause: failed.cause,
-            retry_after,
+        Carried::Failed(Acknowledgement::Unavailable { cause, retry_after })
+    }
+}
+
+/// Waits for the right to attempt `delivery`: for its turn, and for its upstream; or when it can be had
+/// at the earliest, if that is not before `deadline`.
+async fn leave(delivery: &Delivery, deadline: Instant) -> Result<Pass, Instant> {
+    if let Some(place) = &delivery.place {
+        poll_fn(|cx| match place.is_first(cx.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         })
+        .await;
+    }
+    let entrance = delivery.upstream.entrance();
+    let mut entry = entrance.enter(Instant::now());
+    loop {
+        match entry {
+            Entry::Now(pass) => return Ok(pass),
+            Entry::At(at) if at >= deadline => return Err(at),
+            Entry::At(at) => {
+                tokio::time::sleep_until(at).await;
+                entry = entrance.enter(Instant::now());
+            }
+            Entry::Called => {
+                let mut waiting = entrance.wait();
+                // A place may have become free just before we could be called.
+                if waiting.is_alone() {
+                    entry = waiting.enter(Instant::now());
+                    if !matches!(entry, Entry::Called) {
+                        continue;
+                    }
+                }
+                (&mut waiting).await;
+                entry = waiting.enter(Instant::now());
+            }
+        }
     }
 }
 
@@ -177,21 +259,48 @@ impl Drop for Hand {
 }
 
 impl Worker {
-    /// One attempt at `delivery`, counted.
+    /// One attempt at `delivery`, counted, and what it says about the upstream.
     pub(super) async fn attempt(
         &self,
         delivery: &mut Delivery,
+        mut pass: Pass,
         not_after: Option<Instant>,
     ) -> Outcome {
         delivery.attempts = delivery.attempts.saturating_add(1);
-        attempt::make(
-            delivery,
-            self.index,
-            not_after,
-            &self.watch,
-            &self.telemetry,
-        )
-        .await
+        let (watch, telemetry) = (&self.watch, &self.telemetry);
+        let outcome = attempt::make(delivery, self.index, not_after, watch, telemetry).await;
+        let sign = match outcome.sign() {
+            // Cut short by its sender's deadline, it says nothing.
+            Sign::Ill if not_after.is_some_and(|end| Instant::now() >= end) => Sign::Unknown,
+            sign => sign,
+        };
+        if let Some(turn) = pass.tell(sign, Instant::now) {
+            self.announce_turn(delivery, turn, &outcome);
+        }
+        outcome
+    }
+
+    fn announce_turn(&self, delivery: &Delivery, turn: Turn, outcome: &Outcome) {
+        let reason = match outcome {
+            Outcome::Failed(failed) => &*failed.reason,
+            Outcome::Delivered(_) | Outcome::Final(_) => "",
+        };
+        let upstream = delivery.upstream.meters();
+        let open = delivery.upstream.settings().restraint.breaker.open;
+        self.telemetry.emit(&match turn {
+            Turn::Opened { failures } => Event::BreakerOpened {
+                upstream,
+                failures,
+                open,
+                reason,
+            },
+            Turn::Reopened => Event::ProbeFailed {
+                upstream,
+                open,
+                reason,
+            },
+            Turn::Closed => Event::BreakerClosed { upstream },
+        });
     }
 
     /// Tells telemetry that `delivery` waits.

@@ -12,21 +12,27 @@
 //!
 //! # Order
 //!
-//! Nothing is promised about the order of deliveries; [`Overlay::ordering_key`] is carried and not yet
-//! obeyed.
+//! Deliveries of one route to one upstream with the same [`Overlay::ordering_key`] go out in the order in
+//! which they were accepted, each after the one before it has been delivered, given up or withdrawn.
+//! Nothing is promised about the order of others.
 
 mod attempt;
 mod background;
+mod breaker;
 mod buffer;
+mod calls;
 mod collect;
 mod dead;
 mod dispatch;
 mod duplicates;
+mod entrance;
 mod hand;
 mod head;
 mod one;
+mod order;
 mod outcome;
 mod pool;
+mod rate;
 mod request;
 mod retry;
 mod schedule;
@@ -42,20 +48,24 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 pub use background::Left;
+pub use breaker::{BreakerSettings, BreakerState};
 pub use buffer::{Bounds, Buffer, Permit, Share};
 pub use dead::{DeadLetter, DeadLetters};
 pub use dispatch::Dispatch;
 pub use duplicates::Duplicates;
+pub use entrance::Restraint;
 pub use head::HOOKGATE_ID;
 pub use outcome::{Answer, BODY_BYTES_MAX};
+pub use rate::Rate;
 pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
-pub use upstream::{Upstream, UpstreamError, UpstreamSettings, UpstreamUrl};
+pub use upstream::{Upstream, UpstreamError, UpstreamHealth, UpstreamSettings, UpstreamUrl};
 
 use crate::http1::Limits;
 use crate::plugin::Writes;
 use crate::telemetry::RouteMeters;
 use crate::webhook::{Change, Overlay, Webhook};
 use duplicates::Reservation;
+use order::Place;
 
 /// The head of an answer: one beyond this is an attack or a mistake.
 const ANSWER_LIMITS: Limits = Limits {
@@ -183,6 +193,8 @@ struct Delivery {
     reservation: Option<Reservation>,
     /// What plugins remember of the webhook, once all of its deliveries are accepted.
     writes: Option<Writes>,
+    /// Where it stands, if it must go in order.
+    place: Option<Box<Place>>,
     /// Given back when the delivery ends, whichever way.
     _permit: Permit,
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::Cause;
+use super::breaker::Sign;
 use crate::message::Fields;
 
 /// Senders read a line of an answer at most; a mebibyte is what a webhook itself may have.
@@ -97,6 +98,19 @@ pub(super) enum Outcome {
     Final(Answer),
     /// A later attempt may succeed.
     Failed(Failed),
+}
+
+impl Outcome {
+    /// What it says about the upstream: a refusal of one delivery is a sign of life.
+    pub(super) fn sign(&self) -> Sign {
+        match self {
+            Self::Delivered(_) | Self::Final(_) => Sign::Well,
+            Self::Failed(failed) => match failed.cause {
+                Cause::Failing(status) if !status.is_server_error() => Sign::Well,
+                _ => Sign::Ill,
+            },
+        }
+    }
 }
 
 /// A failed attempt.

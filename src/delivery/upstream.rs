@@ -10,6 +10,8 @@ use http::uri::{Authority, PathAndQuery, Uri};
 use tokio::time::Instant;
 
 use super::attempt;
+use super::breaker::BreakerState;
+use super::entrance::{Entrance, Restraint};
 use super::outcome::{Answer, Fault};
 use super::pool::{Link, Pool};
 use super::wire::{Dial, Tls};
@@ -123,6 +125,8 @@ pub struct UpstreamSettings {
     pub http2: bool,
     /// Sends the authority that the sender called instead of the URL's.
     pub preserve_host: bool,
+    /// How much of it we ask for.
+    pub restraint: Restraint,
 }
 
 impl UpstreamSettings {
@@ -137,6 +141,7 @@ impl UpstreamSettings {
             ca: None,
             http2: false,
             preserve_host: false,
+            restraint: Restraint::default(),
         }
     }
 }
@@ -159,6 +164,16 @@ pub struct Upstream {
     host: HeaderValue,
     dial: Dial,
     pools: Box<[Pool]>,
+    entrance: Arc<Entrance>,
+}
+
+/// What operators see of an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamHealth {
+    /// Attempts under way.
+    pub in_flight: u32,
+    /// Whether it is left alone.
+    pub breaker: BreakerState,
 }
 
 impl Upstream {
@@ -195,11 +210,13 @@ impl Upstream {
         let host = HeaderValue::from_str(url.authority.as_str())
             .map_err(|_| refused("its authority does not fit into `Host`".to_owned()))?;
         let pools = (0..workers.max(1)).map(|_| Pool::default()).collect();
+        let entrance = Entrance::new(settings.restraint, Instant::now());
         Ok(Self {
             meters,
             host,
             dial,
             pools,
+            entrance,
             settings,
         })
     }
@@ -225,8 +242,24 @@ impl Upstream {
         attempt::ask(self, request).await
     }
 
-    pub(super) fn meters(&self) -> &UpstreamMeters {
+    /// How it is, as far as we know.
+    #[must_use]
+    pub fn health(&self) -> UpstreamHealth {
+        UpstreamHealth {
+            in_flight: self.entrance.inside(),
+            breaker: self.entrance.breaker(Instant::now()),
+        }
+    }
+
+    /// Where it is counted.
+    #[must_use]
+    pub fn meters(&self) -> &UpstreamMeters {
         &self.meters
+    }
+
+    /// Where attempts ask for leave.
+    pub(super) fn entrance(&self) -> &Arc<Entrance> {
+        &self.entrance
     }
 
     /// The authority as a field.

@@ -16,9 +16,12 @@ use crate::admin::{
     self, Admin, BufferView, DeadLetterView, ReloadRequest, RouteView, StateView, UpstreamView,
 };
 use crate::config::Plan;
-use crate::delivery::{Buffer, DeadLetter, DeadLetters};
+use crate::delivery::{
+    BreakerState, Buffer, DeadLetter, DeadLetters, UpstreamHealth, UpstreamSettings,
+};
 use crate::listener::{self, Admitted, Peer, Shared};
 use crate::message::{Fields, Head, Malformed, Response, Unread};
+use crate::telemetry::{Event, Telemetry};
 
 /// Connections of operators: a scraper, the probes, a browser's six, and room for a few more.
 const CONNECTIONS_MAX: usize = 64;
@@ -43,9 +46,9 @@ impl Running {
         } = foundation;
         let (plan, letters) = (Arc::clone(&self.plan), Arc::clone(&dead));
         let state = admin::State {
-            telemetry,
+            telemetry: telemetry.clone(),
             readiness: Arc::clone(&self.readiness),
-            snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead)),
+            snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead, &telemetry)),
             dead_letters: Arc::new(move || letters.list().iter().map(letter).collect()),
             reload,
         };
@@ -132,7 +135,7 @@ fn parts(head: Head) -> Option<Parts> {
     Some(parts)
 }
 
-fn state(plan: &Plan, buffer: &Buffer, dead: &DeadLetters) -> StateView {
+fn state(plan: &Plan, buffer: &Buffer, dead: &DeadLetters, telemetry: &Telemetry) -> StateView {
     let routes = plan.summary.iter().map(|route| RouteView {
         name: route.name.clone(),
         host: route.host.clone(),
@@ -143,10 +146,19 @@ fn state(plan: &Plan, buffer: &Buffer, dead: &DeadLetters) -> StateView {
     });
     let upstreams = plan.upstreams.values().map(|upstream| {
         // Without its path: some upstreams' paths are their secret.
-        let url = &upstream.settings().url;
+        let UpstreamSettings { url, restraint, .. } = upstream.settings();
+        let UpstreamHealth { in_flight, breaker } = upstream.health();
+        telemetry.emit(&Event::UpstreamHealth {
+            upstream: upstream.meters(),
+            in_flight,
+            breaker_closed: breaker == BreakerState::Closed,
+        });
         UpstreamView {
             name: upstream.name().to_string(),
             url: format!("{}://{}", url.scheme().as_str(), url.authority()),
+            in_flight,
+            concurrency: restraint.concurrency.get(),
+            breaker: breaker.as_str(),
         }
     });
     let (deliveries, bytes) = buffer.fill();

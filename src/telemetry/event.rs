@@ -115,6 +115,27 @@ pub enum Event<'a> {
         attempt: u32,
         next_in: Duration,
     },
+    /// An upstream failed so often that it is left alone; then a probe failed; then one succeeded.
+    BreakerOpened {
+        upstream: &'a UpstreamMeters,
+        failures: u32,
+        open: Duration,
+        reason: &'a str,
+    },
+    ProbeFailed {
+        upstream: &'a UpstreamMeters,
+        open: Duration,
+        reason: &'a str,
+    },
+    BreakerClosed {
+        upstream: &'a UpstreamMeters,
+    },
+    /// How an upstream is at the moment (gauges only).
+    UpstreamHealth {
+        upstream: &'a UpstreamMeters,
+        in_flight: u32,
+        breaker_closed: bool,
+    },
     /// The delivery was given up and is a dead letter now.
     GaveUp {
         id: WebhookId,
@@ -313,6 +334,40 @@ impl Telemetry {
                 debug!(target: "hookgate::delivery", %id, upstream = &*upstream.name, attempt,
                     next_in_ms = ms(next_in), "delivery waits");
             }
+            Event::BreakerOpened {
+                upstream,
+                failures,
+                open,
+                reason,
+            } => {
+                upstream.breaker_opened();
+                warn!(target: "hookgate::delivery", upstream = &*upstream.name, failures, reason,
+                    open_ms = ms(open), "breaker opened, deliveries wait");
+            }
+            Event::ProbeFailed {
+                upstream,
+                open,
+                reason,
+            } => {
+                noisy!(
+                    self,
+                    Kind::Attempt,
+                    "hookgate::delivery",
+                    Level::INFO,
+                    upstream = &*upstream.name,
+                    reason,
+                    open_ms = ms(open),
+                    "breaker stays open"
+                );
+            }
+            Event::BreakerClosed { upstream } => {
+                info!(target: "hookgate::delivery", upstream = &*upstream.name, "breaker closed");
+            }
+            Event::UpstreamHealth {
+                upstream,
+                in_flight,
+                breaker_closed,
+            } => upstream.is_at(in_flight, breaker_closed),
             Event::GaveUp {
                 id,
                 route,

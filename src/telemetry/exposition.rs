@@ -8,6 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
+use super::meters::UpstreamMeters;
 use super::metrics::{Meters, Telemetry};
 use super::page::{Page, plain};
 use super::process;
@@ -204,6 +205,25 @@ impl Meters {
             upstreams
                 .iter()
                 .map(|upstream| ([("upstream", &*upstream.name)], upstream.took.reading())),
+        )?;
+        let by_upstream = |count: fn(&UpstreamMeters) -> u64| {
+            let all = upstreams.iter();
+            all.map(move |upstream| ([("upstream", &*upstream.name)], count(upstream)))
+        };
+        page.gauges(
+            "hookgate_attempts_in_flight",
+            "Attempts under way, to be compared with the upstream's concurrency.",
+            by_upstream(UpstreamMeters::in_flight),
+        )?;
+        page.gauges(
+            "hookgate_breaker_open",
+            "1 while deliveries wait because their upstream failed again and again.",
+            by_upstream(UpstreamMeters::breaker_open),
+        )?;
+        page.counters(
+            "hookgate_breaker_openings",
+            "How often an upstream failed so often that it was left alone.",
+            by_upstream(UpstreamMeters::breaker_openings),
         )?;
         page.gauge(
             "hookgate_deliveries_waiting",

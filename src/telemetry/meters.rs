@@ -164,6 +164,9 @@ pub struct UpstreamMeters {
     pub name: Arc<str>,
     pub(super) attempts: Tally,
     pub(super) took: Histogram,
+    breaker_open: AtomicBool,
+    breaker_openings: AtomicU64,
+    in_flight: AtomicU64,
 }
 
 impl UpstreamMeters {
@@ -172,7 +175,34 @@ impl UpstreamMeters {
             name: name.into(),
             attempts: Tally::new(ATTEMPTS),
             took: Histogram::new(HTTP_BUCKETS),
+            breaker_open: AtomicBool::new(false),
+            breaker_openings: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn breaker_opened(&self) {
+        self.breaker_openings.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_at(&self, in_flight: u32, breaker_closed: bool) {
+        self.in_flight.store(in_flight.into(), Ordering::Relaxed);
+        self.breaker_open.store(!breaker_closed, Ordering::Relaxed);
+    }
+
+    /// 1 while it is left alone or probed.
+    pub(super) fn breaker_open(&self) -> u64 {
+        self.breaker_open.load(Ordering::Relaxed).into()
+    }
+
+    /// How often it has been left alone.
+    pub(super) fn breaker_openings(&self) -> u64 {
+        self.breaker_openings.load(Ordering::Relaxed)
+    }
+
+    /// Attempts under way.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     pub(super) fn attempted(&self, outcome: &str, status: Option<u16>, took: Duration) {

@@ -38,6 +38,7 @@ mod forwarded;
 
 mod delivery;
 
+mod breaker;
 mod buffer;
 mod reload;
 

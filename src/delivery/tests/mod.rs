@@ -6,6 +6,7 @@ mod answers;
 mod end;
 mod fan_out;
 mod h2;
+mod order;
 mod pooling;
 mod tls;
 
