@@ -42,6 +42,8 @@ pub(super) struct Hand {
     name: Left,
     ack: Ack,
     deadline: Instant,
+    /// Why the last attempt failed.
+    failed: Option<Cause>,
 }
 
 enum Holding {
@@ -58,6 +60,7 @@ impl Hand {
             name: Left::of(&delivery),
             ack: delivery.contract.ack,
             deadline: delivery.deadline(),
+            failed: None,
             held: Holding::Nothing,
         };
         hand.begin(delivery);
@@ -83,6 +86,7 @@ impl Hand {
                 Outcome::Final(answer) => return Carried::Refused(answer, Box::new(delivery)),
                 Outcome::Failed(failed) => failed,
             };
+            self.failed = Some(failed.cause);
             let draining = self.worker.watch.is_requested();
             match delivery.after_failure(failed.retry_after) {
                 Next::RetryIn(delay) if Instant::now() + delay < self.deadline && !draining => {
@@ -129,7 +133,8 @@ impl Hand {
             }
             Err(due) => {
                 let asked = due.saturating_duration_since(Instant::now());
-                return Err(self.withdrawn(&delivery, Cause::Busy, asked));
+                let cause = self.failed.unwrap_or(Cause::Busy);
+                return Err(self.withdrawn(&delivery, cause, asked));
             }
         }
         Ok(())

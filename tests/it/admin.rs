@@ -137,7 +137,10 @@ async fn the_state_names_routes_upstreams_and_the_buffer_and_no_secret() {
     assert_eq!(told["routes"], serde_json::json!([route]));
     assert_eq!(
         told["upstreams"],
-        serde_json::json!([{ "name": "app", "url": upstream.url() }])
+        serde_json::json!([{
+            "name": "app", "url": upstream.url(),
+            "in_flight": 0, "concurrency": 256, "breaker": "closed",
+        }])
     );
     assert_eq!(told["buffer"]["deliveries"], 0);
     assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
