@@ -292,20 +292,17 @@ impl Worker {
         };
         let upstream = delivery.upstream.meters();
         let open = delivery.upstream.settings().restraint.breaker.open;
-        self.telemetry.emit(&match turn {
-            Turn::Opened { failures } => Event::BreakerOpened {
+        match turn {
+            Turn::Opened { failures } => self.telemetry.emit(&Event::BreakerOpened {
                 upstream,
                 failures,
                 open,
                 reason,
-            },
-            Turn::Reopened => Event::ProbeFailed {
-                upstream,
-                open,
-                reason,
-            },
-            Turn::Closed => Event::BreakerClosed { upstream },
-        });
+            }),
+            // The attempt's own line has said it.
+            Turn::Reopened => {}
+            Turn::Closed => self.telemetry.emit(&Event::BreakerClosed { upstream }),
+        }
     }
 
     /// Tells telemetry that `delivery` waits.

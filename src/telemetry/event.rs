@@ -115,15 +115,10 @@ pub enum Event<'a> {
         attempt: u32,
         next_in: Duration,
     },
-    /// An upstream failed so often that it is left alone; then a probe failed; then one succeeded.
+    /// An upstream failed so often that it is left alone; then a probe succeeded.
     BreakerOpened {
         upstream: &'a UpstreamMeters,
         failures: u32,
-        open: Duration,
-        reason: &'a str,
-    },
-    ProbeFailed {
-        upstream: &'a UpstreamMeters,
         open: Duration,
         reason: &'a str,
     },
@@ -343,22 +338,6 @@ impl Telemetry {
                 upstream.breaker_opened();
                 warn!(target: "hookgate::delivery", upstream = &*upstream.name, failures, reason,
                     open_ms = ms(open), "breaker opened, deliveries wait");
-            }
-            Event::ProbeFailed {
-                upstream,
-                open,
-                reason,
-            } => {
-                noisy!(
-                    self,
-                    Kind::Attempt,
-                    "hookgate::delivery",
-                    Level::INFO,
-                    upstream = &*upstream.name,
-                    reason,
-                    open_ms = ms(open),
-                    "breaker stays open"
-                );
             }
             Event::BreakerClosed { upstream } => {
                 info!(target: "hookgate::delivery", upstream = &*upstream.name, "breaker closed");
