@@ -219,7 +219,35 @@ pub struct Overlay {
     pub ordering_key: Option<Box<str>>,
     /// Makes a repeat harmless.
     pub dedupe: Option<Dedupe>,
+    /// Signs each attempt.
+    pub seal: Option<Seal>,
 }
+
+/// Signs what is sent, when it is sent.
+pub trait Sign: fmt::Debug + Send + Sync {
+    /// The fields that it writes, in lower case. Nobody else's of these names are sent.
+    fn names(&self) -> &'static [&'static str];
+
+    /// The fields for `body`, sent at `now` under `id`; values that RFC 9110, section 5.5 allows.
+    fn sign(&self, id: &str, now: Arrival, body: &[u8]) -> Vec<(&'static str, String)>;
+}
+
+/// A signature that is made anew for each attempt: a receiver refuses an old one.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    /// Has the key.
+    pub by: Arc<dyn Sign>,
+    /// What the signature calls the delivery; the same over all attempts.
+    pub id: Box<str>,
+}
+
+impl PartialEq for Seal {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.by, &other.by) && self.id == other.id
+    }
+}
+
+impl Eq for Seal {}
 
 /// Whether a path leaves where it says that it is, for any upstream that resolves it: a segment is `.`
 /// or `..` once `%2e` is a dot (RFC 3986, 6.2.2.2), `%2f`, `%5c` and `\` are separators, and what

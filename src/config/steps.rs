@@ -19,7 +19,7 @@ use crate::plugin::{
     self, Catalog, Grants, Key, Keyring, Limits, LoadError, OnFailure, Plugin, Reason, Source,
     Stage,
 };
-use crate::preset::{Algorithm, Preset};
+use crate::preset::{self, Algorithm, KeyFormat, Preset};
 use crate::telemetry::{PluginMeters, Telemetry};
 
 /// The bounds of `limits.time`: beyond ten seconds every sender has gone.
@@ -119,7 +119,10 @@ impl<'a> Shelf<'a> {
             bundled,
             &Source::Bundled(bundled),
             Limits::default(),
-            &Grants::default(),
+            &Grants {
+                signing: signs_with(bundled),
+                ..Grants::default()
+            },
         );
         let loaded = match loaded {
             Ok(plugin) => Some(plugin),
@@ -171,6 +174,7 @@ impl<'a> Shelf<'a> {
             let (json, keys) = with::to_json(
                 &mut draft.document,
                 &place.key("with"),
+                key_format(name),
                 draft.lookup,
                 &mut draft.problems,
             );
@@ -198,11 +202,10 @@ impl<'a> Shelf<'a> {
             plugin: Arc::clone(&plugin),
             config: config.into(),
             keys: keyring,
-            signing: written
-                .signing
-                .iter()
-                .map(|name| name.as_str().into())
-                .collect(),
+            signing: match written.signing.as_slice() {
+                [] => signs_with(name),
+                named => named.iter().map(|name| name.as_str().into()).collect(),
+            },
             on_failure: match written.on_failure {
                 Some(OnFailureWord::Skip) => OnFailure::Skip,
                 Some(OnFailureWord::Refuse) | None => OnFailure::Refuse,
@@ -244,6 +247,25 @@ impl<'a> Shelf<'a> {
                 );
             }
         }
+    }
+}
+
+/// The bundled plugin that signs: using it is the grant.
+const SIGNER: &str = "standard-sign";
+
+/// The keys with which the bundled plugin of that name may sign.
+fn signs_with(name: &str) -> Vec<Box<str>> {
+    match name {
+        SIGNER => vec!["keys".into()],
+        _ => Vec::new(),
+    }
+}
+
+/// How a plugin's secrets are written: the one that signs takes what the preset of its scheme takes.
+fn key_format(name: &str) -> &'static KeyFormat {
+    match name {
+        SIGNER => preset::find("standard-webhooks").map_or(&secrets::TEXT, |preset| &preset.key),
+        _ => &secrets::TEXT,
     }
 }
 

@@ -9,8 +9,9 @@ use toml::de::{DeInteger, DeValue};
 
 use super::document::{Document, Place};
 use super::problem::{Problem, Problems};
-use super::secrets::{Found, Lookup, TEXT};
+use super::secrets::{Found, Lookup};
 use super::shapes::SecretRef;
+use crate::preset::KeyFormat;
 
 /// A key that was found for a name, and where it was asked for.
 #[derive(Debug)]
@@ -22,15 +23,18 @@ pub(super) struct KeyFound {
 /// The keys of one plugin on one route: name to all active ones.
 pub(super) type Keys = BTreeMap<String, Vec<KeyFound>>;
 
-/// Turns the table at `place` into JSON. The name of a key is its dotted path in the table.
+/// Turns the table at `place` into JSON. The name of a key is its dotted path in the table; `format` is
+/// how its text stands for bytes unless it says so itself.
 pub(super) fn to_json(
     document: &mut Document<'_>,
     place: &Place,
+    format: &KeyFormat,
     lookup: Lookup<'_>,
     problems: &mut Problems,
 ) -> (Value, Keys) {
     let mut reader = Reader {
         document,
+        format,
         lookup,
         problems,
         keys: Keys::new(),
@@ -41,6 +45,7 @@ pub(super) fn to_json(
 
 struct Reader<'r, 't> {
     document: &'r mut Document<'t>,
+    format: &'r KeyFormat,
     lookup: Lookup<'r>,
     problems: &'r mut Problems,
     keys: Keys,
@@ -98,7 +103,10 @@ impl Reader<'_, '_> {
             let found = self
                 .document
                 .read::<SecretRef>(place, self.problems)
-                .and_then(|secret| self.lookup.secret(&secret, &TEXT, &span, self.problems));
+                .and_then(|secret| {
+                    self.lookup
+                        .secret(&secret, self.format, &span, self.problems)
+                });
             if let Some(found) = found {
                 self.keys
                     .entry(name.to_owned())
@@ -167,6 +175,7 @@ mod tests {
     use super::{Lookup, to_json};
     use crate::config::document::{Document, Place};
     use crate::config::problem::Problems;
+    use crate::config::secrets::TEXT;
 
     #[test]
     fn a_secret_becomes_the_name_of_a_key() {
@@ -186,7 +195,7 @@ mod tests {
             environment: &environment,
         };
 
-        let (json, keys) = to_json(&mut document, &Place::root(), lookup, &mut problems);
+        let (json, keys) = to_json(&mut document, &Place::root(), &TEXT, lookup, &mut problems);
 
         assert_eq!(problems.errors(), 0);
         assert_eq!(

@@ -14,9 +14,10 @@
 //! | `Hookgate-Attempt` | 1 for the first |
 //! | `Hookgate-Received-At` | milliseconds since the Unix epoch |
 //! | digests, signatures of RFC 9421, `Content-Encoding` | dropped when a transform replaced the body |
+//! | the fields of a seal | made anew for each attempt, with its time |
 //!
 //! Everything else, the provider's signature included, goes on as it came. A transform's changes come
-//! after the sender's fields and cannot touch the rows above, except the last.
+//! after the sender's fields and cannot touch the rows above, except the one about the body.
 
 use std::borrow::Cow;
 use std::io::Write as _;
@@ -28,7 +29,7 @@ use http::uri::PathAndQuery;
 use super::trace::Trace;
 use crate::http1;
 use crate::message::Fields;
-use crate::webhook::{Change, Overlay, Webhook};
+use crate::webhook::{Arrival, Change, Overlay, Seal, Webhook};
 
 /// Ours: unique for each webhook, the same over all attempts and upstreams; an idempotency key.
 pub const HOOKGATE_ID: HeaderName = HeaderName::from_static("hookgate-id");
@@ -71,24 +72,41 @@ pub(super) fn fields(webhook: &Webhook, overlay: &Overlay, attempt: u32) -> Head
 /// `Host` is not among them: where the authority goes depends on the protocol's version.
 pub(super) fn write(out: &mut impl Sink, webhook: &Webhook, overlay: &Overlay, attempt: u32) {
     let nominated = Nominated::by(webhook.fields.all("connection"));
+    let sealed = match &overlay.seal {
+        Some(seal) => seal.by.names(),
+        None => &[],
+    };
     for (name, value) in webhook.fields.iter() {
         let forwarded = match Fate::of(name) {
             Fate::Forwarded => true,
             Fate::AboutTheBody => overlay.body.is_none(),
             Fate::Dropped => false,
         };
-        if forwarded && !nominated.contains(name) && !is_replaced(name, &overlay.changes) {
+        if forwarded
+            && !nominated.contains(name)
+            && !is_replaced(name, &overlay.changes)
+            && !sealed.contains(&name)
+        {
             out.put(name, value);
         }
     }
     for (at, change) in overlay.changes.iter().enumerate() {
         let (Change::Set(name, _) | Change::Add(name, _) | Change::Remove(name)) = change;
         let later = overlay.changes.get(at + 1..).unwrap_or_default();
-        if !may_change(name.as_str()) || is_replaced(name.as_str(), later) {
+        if !may_change(name.as_str())
+            || is_replaced(name.as_str(), later)
+            || sealed.contains(&name.as_str())
+        {
             continue;
         }
         if let Change::Set(_, value) | Change::Add(_, value) = change {
             out.put(name.as_str(), value.as_bytes());
+        }
+    }
+    if let Some(Seal { by, id }) = &overlay.seal {
+        let body = overlay.body.as_ref().unwrap_or(&webhook.body);
+        for (name, value) in by.sign(id, Arrival::now(), body) {
+            out.put(name, value.as_bytes());
         }
     }
     put_ours(out, webhook, attempt);

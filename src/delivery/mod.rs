@@ -256,6 +256,10 @@ fn overlay_weight(overlay: &Overlay) -> usize {
             .filter_map(|key| key.as_ref().map(|key| key.len()))
             .sum::<usize>()
         + overlay.dedupe.as_ref().map_or(0, |dedupe| dedupe.key.len())
+        + overlay
+            .seal
+            .as_ref()
+            .map_or(0, |seal| seal.id.len() + PER_CHANGE)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ bundled!(
     "dedupe",
     "json-template",
     "cloudevents",
+    "standard-sign",
     "split",
 );
 

@@ -347,21 +347,21 @@ fn settle(plugin: &Arc<str>, answer: Answer) -> Settled {
     })
 }
 
-/// Several deliveries that inherited one dedupe key would be each other's repeats: each gets its place
-/// appended, which is the same when the sender sends the same again.
+/// Several deliveries that inherited one dedupe key would be each other's repeats, and one id of a seal
+/// would say so to a receiver: each gets its place appended, which is the same when the sender sends the
+/// same again.
 fn told_apart(mut made: Vec<Overlay>, before: &[Overlay]) -> Vec<Overlay> {
-    if let [
-        Overlay {
-            dedupe: Some(inherited),
-            ..
-        },
-    ] = before
-        && made.len() > 1
-    {
-        for (place, overlay) in made.iter_mut().enumerate() {
-            if let Some(dedupe) = overlay.dedupe.as_mut().filter(|own| *own == inherited) {
-                dedupe.key = format!("{}.{place}", dedupe.key).into();
-            }
+    let ([before], 2..) = (before, made.len()) else {
+        return made;
+    };
+    for (place, overlay) in made.iter_mut().enumerate() {
+        if let Some(dedupe) = &mut overlay.dedupe
+            && Some(&*dedupe) == before.dedupe.as_ref()
+        {
+            dedupe.key = format!("{}.{place}", dedupe.key).into();
+        }
+        if let Some(seal) = &mut overlay.seal {
+            seal.id = format!("{}-{place}", seal.id).into();
         }
     }
     made

@@ -26,6 +26,7 @@ mod kv;
 mod load;
 mod loaded;
 mod memory;
+mod seal;
 mod ticker;
 
 use std::collections::BTreeMap;

@@ -29,6 +29,7 @@ mod batches;
 mod cloudevents;
 mod filter;
 mod repeats;
+mod signing;
 mod transform;
 
 mod guests;

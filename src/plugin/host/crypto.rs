@@ -71,8 +71,7 @@ impl signing::Host for Guest {
         encoding: Encoding,
     ) -> Result<Result<String, CryptoError>> {
         self.charge(&message, 0, 1)?;
-        let granted = self.outfit.signing.iter().any(|name| **name == *key);
-        let Some(keys) = self.keys(&key).filter(|_| granted) else {
+        let Some(keys) = self.keys(&key).filter(|_| self.may_sign(&key)) else {
             return Ok(Err(CryptoError::UnknownKey));
         };
         Ok(crypto::sign(
@@ -85,7 +84,12 @@ impl signing::Host for Guest {
 }
 
 impl Guest {
-    fn keys(&self, name: &str) -> Option<&[Arc<Key>]> {
+    /// Whether the route lets it sign with this key.
+    pub(super) fn may_sign(&self, key: &str) -> bool {
+        self.outfit.signing.iter().any(|name| **name == *key)
+    }
+
+    pub(super) fn keys(&self, name: &str) -> Option<&[Arc<Key>]> {
         self.outfit
             .keys
             .get(name)

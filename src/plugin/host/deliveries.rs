@@ -11,7 +11,7 @@ use wasmtime::component::Resource;
 use super::Guest;
 use crate::plugin::budget::{Breach, CHANGES_MAX, FIELD_BYTES_MAX, KEY_BYTES_MAX};
 use crate::plugin::contract::deliveries::{Host, HostDelivery};
-use crate::plugin::field;
+use crate::plugin::{field, seal};
 use crate::webhook::{Change, Dedupe, Overlay, climbs};
 
 /// A delivery in the hands of a guest.
@@ -127,6 +127,24 @@ impl HostDelivery for Guest {
         let ttl = Duration::from_secs(ttl_s.into());
         self.table.get_mut(&draft)?.overlay.dedupe = Some(Dedupe { key, ttl });
         Ok(())
+    }
+
+    fn set_signature(
+        &mut self,
+        draft: Resource<Draft>,
+        scheme: String,
+        key: String,
+        id: Option<String>,
+    ) -> Result<bool> {
+        let id = id.unwrap_or_else(|| self.case.webhook.id.to_string());
+        self.budget.output(id.len())?;
+        let keys = self.keys(&key).filter(|_| self.may_sign(&key));
+        let seal = keys.and_then(|keys| seal::seal(&scheme, keys, id));
+        let is_known = seal.is_some();
+        if is_known {
+            self.table.get_mut(&draft)?.overlay.seal = seal;
+        }
+        Ok(is_known)
     }
 
     fn drop(&mut self, draft: Resource<Draft>) -> Result<()> {
