@@ -264,6 +264,31 @@ async fn signing_needs_the_grant_of_that_key() {
     }
 }
 
+#[tokio::test]
+async fn a_seal_needs_the_grant_of_that_key() {
+    let world = World::new();
+
+    for (granted, named, sealed) in [
+        ("main", "main", true),
+        ("other", "main", false),
+        ("main", "other", false),
+    ] {
+        let grants = Grants {
+            signing: vec![granted.into()],
+            kv: false,
+        };
+        let mut step = step(&world.load("seal", LIMITS, &grants).unwrap());
+        step.signing = vec![named.into()];
+        let verdict = judge(&Chain::new(vec![step])).await;
+        let made = match &verdict {
+            Ok(Verdict::Accepted(accepted)) => accepted.overlays()[0].seal.is_some(),
+            Ok(Verdict::Dropped { .. }) => false,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(made, sealed, "granted: {granted}, named: {named}");
+    }
+}
+
 #[test]
 fn nothing_of_a_key_is_printed() {
     let keys = super::world::keys();
