@@ -74,7 +74,11 @@ fn signature(criterion: &mut Criterion) {
     let engine = Engine::new(&Settings::default()).unwrap();
     let catalog = Catalog::new(engine);
     let source = Source::Bundled("signature");
-    let plugin = catalog.load("signature", &source, Limits::default(), &Grants::default());
+    let grants = Grants {
+        signing: vec!["keys".into()],
+        ..Grants::default()
+    };
+    let plugin = catalog.load("signature", &source, Limits::default(), &grants);
     let telemetry = Telemetry::new();
     let key = Key::new("env:BENCH_SECRET", Secret::new(SECRET.to_vec()));
     let chain = Chain::new(vec![Step {

@@ -3,6 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a test fails by panicking"
 )]
 
@@ -12,6 +14,10 @@ mod hostile;
 mod kv;
 #[path = "plugins/load.rs"]
 mod load;
+#[path = "plugins/traps.rs"]
+mod traps;
+#[path = "plugins/vectors.rs"]
+mod vectors;
 #[path = "plugins/verdict.rs"]
 mod verdict;
 #[path = "plugins/world.rs"]

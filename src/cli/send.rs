@@ -9,10 +9,10 @@ use super::exit::Exit;
 use super::load::{NO_FILE, Workshop, Written};
 use super::run::fail;
 use super::samples;
-use super::sign::{self, Signed};
+use super::sign::{self, Order, Signed};
 use crate::config::{Colour, Plan, RouteSummary};
 use crate::delivery::{Answer, Upstream, UpstreamSettings, UpstreamUrl};
-use crate::preset::{self, Preset};
+use crate::preset::{self, Algorithm, Preset, Scheme};
 use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 use crate::webhook::Arrival;
@@ -37,13 +37,22 @@ pub(super) fn send(options: &Send) -> Exit {
         return Exit::Usage;
     };
     match prepare(options, preset) {
-        Ok((to, secret)) => deliver(options, preset, event, body, &to, &secret),
+        Ok(target) => deliver(options, preset, event, body, &target),
         Err(exit) => exit,
     }
 }
 
-/// Where to, and signed with what: from the command line, else from the configuration.
-fn prepare(options: &Send, preset: &Preset) -> Result<(String, Secret), Exit> {
+/// Where to, and how it is signed with what.
+struct Target {
+    to: String,
+    /// The URL as the provider has it.
+    url: String,
+    scheme: Scheme,
+    secret: Secret,
+}
+
+/// From the command line, else from the configuration.
+fn prepare(options: &Send, preset: &Preset) -> Result<Target, Exit> {
     let usage = |text: String| {
         eprintln!("error: {text}");
         Exit::Usage
@@ -58,16 +67,31 @@ fn prepare(options: &Send, preset: &Preset) -> Result<(String, Secret), Exit> {
         (None, Some((plan, route))) => address(plan, route),
         (None, None) => return Err(usage("name where to send it with --to URL".to_owned())),
     };
-    let label = match (&options.secret_env, &configured) {
-        (Some(name), _) => format!("env:{name}"),
-        (None, Some((_, route))) => route.key.clone().unwrap_or_default(),
-        (None, None) => String::new(),
+    let secret = match (&options.secret_env, &configured) {
+        // As it is written: it may be a private key, where the route's is the public one.
+        (Some(name), _) if is_asymmetric(&preset.scheme) => preset::read(&format!("env:{name}")),
+        (Some(name), _) => preset.key.read(&format!("env:{name}")),
+        (None, Some((_, route))) => preset.key.read(route.key.as_deref().unwrap_or_default()),
+        (None, None) => preset.key.read(""),
     };
-    let secret = preset
-        .key
-        .read(&label)
-        .map_err(|why| usage(format!("no secret to sign with: {why}")))?;
-    Ok((to, secret))
+    let secret = secret.map_err(|why| usage(format!("no secret to sign with: {why}")))?;
+    let route = configured.map(|(_, route)| route);
+    let (scheme, url) = route
+        .map(|route| (route.scheme, route.public_url))
+        .unwrap_or_default();
+    Ok(Target {
+        url: url.unwrap_or_else(|| to.clone()),
+        scheme: scheme.unwrap_or_else(|| preset.scheme.clone()),
+        to,
+        secret,
+    })
+}
+
+fn is_asymmetric(scheme: &Scheme) -> bool {
+    matches!(
+        scheme.algorithm,
+        Algorithm::Ed25519 | Algorithm::EcdsaP256Sha256 | Algorithm::RsaSha1 | Algorithm::RsaSha256
+    )
 }
 
 fn configured(options: &Send, preset: &Preset) -> Result<(Plan, RouteSummary), Exit> {
@@ -122,27 +146,21 @@ fn address(plan: &Plan, route: &RouteSummary) -> String {
     format!("{scheme}://{host}:{port}{}", route.path)
 }
 
-fn deliver(
-    options: &Send,
-    preset: &Preset,
-    event: &str,
-    body: &str,
-    to: &str,
-    secret: &Secret,
-) -> Exit {
-    let mut signed = match sign::sign(
+fn deliver(options: &Send, preset: &Preset, event: &str, body: &str, target: &Target) -> Exit {
+    let to = target.to.as_str();
+    let order = Order {
         preset,
+        scheme: &target.scheme,
         event,
-        body.as_bytes(),
-        secret.expose(),
-        Arrival::now(),
-    ) {
+        body,
+        url: &target.url,
+        secret: target.secret.expose(),
+        tamper: options.tamper,
+    };
+    let signed = match sign::sign(&order, Arrival::now()) {
         Ok(signed) => signed,
         Err(error) => return fail(&error),
     };
-    if options.tamper {
-        tamper(&mut signed.body);
-    }
     let ca = match options.ca.as_ref().map(std::fs::read).transpose() {
         Ok(ca) => ca,
         Err(error) => return fail(&error),

@@ -2,11 +2,22 @@
 //! other way round.
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 
+use super::send::tamper;
 use crate::preset::{Algorithm, Encoding, Preset, Scheme, Unit};
 use crate::webhook::Arrival;
+
+mod message;
+use message::Sample;
 
 /// A signed call: header fields and body.
 #[derive(Clone, Debug)]
@@ -15,133 +26,229 @@ pub(super) struct Signed {
     pub(super) body: Vec<u8>,
 }
 
+/// What is signed, with what.
+pub(super) struct Order<'a> {
+    /// Who sends.
+    pub(super) preset: &'a Preset,
+    /// How it signs on this route: the preset's scheme with the route's own values.
+    pub(super) scheme: &'a Scheme,
+    /// What happened.
+    pub(super) event: &'a str,
+    /// What is told of it.
+    pub(super) body: &'a str,
+    /// The URL as the provider has it.
+    pub(super) url: &'a str,
+    /// The shared secret; where keys are public, the private one in PKCS #8, as PEM.
+    pub(super) secret: &'a [u8],
+    /// Whether to change a letter after signing.
+    pub(super) tamper: bool,
+}
+
 /// Why a sample cannot be signed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum SignError {
-    /// A MAC is what we can make; a signature needs the provider's private key.
-    #[error("`{0}` is signed with a private key that only the provider has")]
+    /// A MAC is what we can make; a signature needs a private key.
+    #[error(
+        "`{0}` is signed with a private key that only the provider has\n\n  \
+         to try it, make a pair, give its public half to the route, and name the private one (PKCS #8, PEM) with --secret-env NAME"
+    )]
     PrivateKey(&'static str),
     /// The scheme signs a part that a sample does not have.
     #[error("the scheme signs `{0}`, which a sample does not have")]
     UnknownPart(String),
 }
 
-/// Signs `body` as an event of this provider, sent at `now`.
+/// Signs a sample, sent at `now`.
 ///
 /// # Errors
-/// A scheme that is not a MAC, or that signs more than a sample has.
-pub(super) fn sign(
-    preset: &Preset,
-    event: &str,
-    body: &[u8],
-    secret: &[u8],
-    now: Arrival,
-) -> Result<Signed, SignError> {
-    let scheme = &preset.scheme;
+/// A private key that is not there, or a scheme that signs more than a sample has.
+pub(super) fn sign(order: &Order<'_>, now: Arrival) -> Result<Signed, SignError> {
+    let scheme = order.scheme;
     let unique = uuid::Uuid::new_v4().to_string();
-    let mut fields = vec![("content-type".to_owned(), preset.send.content_type.clone())];
-    for (name, value) in &preset.send.headers {
-        fields.push((
-            name.clone(),
-            value.replace("{event}", event).replace("{uuid}", &unique),
-        ));
+    let seconds = (now.unix_ms() / 1_000).to_string();
+    let date = date(now);
+    let timestamp = match scheme.timestamp.as_ref().map(|timestamp| timestamp.unit) {
+        Some(Unit::Milliseconds) => now.unix_ms().to_string(),
+        Some(Unit::Rfc3339) => date.clone(),
+        Some(Unit::Seconds) | None => seconds,
+    };
+    let fill = |text: &str| {
+        let mut text = text
+            .replace("{event}", order.event)
+            .replace("{uuid}", &unique)
+            .replace("{timestamp}", &timestamp)
+            .replace("{rfc3339}", &date);
+        for (name, value) in &scheme.values {
+            text = text.replace(&format!("{{value:{name}}}"), value);
+        }
+        text
+    };
+    let mut fields = vec![(
+        "content-type".to_owned(),
+        order.preset.send.content_type.clone(),
+    )];
+    for (name, value) in &order.preset.send.headers {
+        fields.push((name.clone(), fill(value)));
     }
-    let timestamp = scheme
+    let listed = listed(scheme, &fields);
+    if let Some(at) = &scheme.timestamp
+        && let Some(header) = &at.header
+        && scheme.signature.header.as_ref() != Some(header)
+    {
+        let prefix = at.prefix.as_deref().unwrap_or_default();
+        fields.push((header.clone(), prefix.to_owned() + &timestamp));
+    }
+    let mut body = fill(order.body);
+    let sample = Sample {
+        scheme,
+        fields: &fields,
+        timestamp: &timestamp,
+        url: order.url,
+        body: body.as_bytes(),
+        listed: &listed,
+    };
+    let mut proof = proof(scheme, order.secret, &sample.message()?)?;
+    // Where the body is not covered, only the proof itself can be spoiled.
+    let covers = !scheme.body_unsigned && scheme.algorithm != Algorithm::Token;
+    if order.tamper && !covers {
+        spoil(&mut proof);
+    }
+    body = body.replace("{signature}", &proof);
+    if let Some(header) = &scheme.signature.header {
+        let value = value(scheme, &timestamp, &listed, &proof);
+        let number = if scheme.signature.numbered { "-1" } else { "" };
+        fields.push((format!("{header}{number}"), value));
+    }
+    let mut body = body.into_bytes();
+    if order.tamper && covers {
+        tamper(&mut body);
+    }
+    Ok(Signed { fields, body })
+}
+
+/// The signature's header, with the time and the list where they share it.
+fn value(scheme: &Scheme, timestamp: &str, listed: &str, proof: &str) -> String {
+    let field = &scheme.signature;
+    let shares = |header: Option<&String>| header == field.header.as_ref();
+    let prefix = |prefix: &Option<String>| prefix.clone().unwrap_or_default();
+    let mut items = Vec::new();
+    if let Some(at) = scheme
         .timestamp
         .as_ref()
-        .map(|timestamp| match timestamp.unit {
-            Unit::Seconds => (now.unix_ms() / 1_000).to_string(),
-            Unit::Milliseconds => now.unix_ms().to_string(),
-        });
-    let message = message(
-        scheme,
-        &fields,
-        timestamp.as_deref().unwrap_or_default(),
-        body,
-    )?;
-    let mac = hmac::sign(
-        &hmac::Key::new(algorithm(scheme.algorithm)?, secret),
-        &message,
-    );
-    let field = &scheme.signature;
-    let mut value =
-        field.prefix.clone().unwrap_or_default() + &encode(scheme.encoding, mac.as_ref());
-    if let (Some(timestamp), Some(text)) = (&scheme.timestamp, timestamp) {
-        let text = timestamp.prefix.clone().unwrap_or_default() + &text;
-        if timestamp.header.eq_ignore_ascii_case(&field.header) {
-            value = text + field.separator.as_deref().unwrap_or_default() + &value;
-        } else {
-            fields.push((timestamp.header.clone(), text));
+        .filter(|at| shares(at.header.as_ref()))
+    {
+        items.push(prefix(&at.prefix) + timestamp);
+    }
+    if let Some(list) = scheme
+        .listed
+        .as_ref()
+        .filter(|list| shares(Some(&list.header)))
+    {
+        items.push(prefix(&list.prefix) + listed);
+    }
+    items.push(prefix(&field.prefix) + proof);
+    items.join(field.separator.as_deref().unwrap_or_default())
+}
+
+/// The names of the headers that the provider lists as signed: what its header says, or all of its own.
+fn listed(scheme: &Scheme, fields: &[(String, String)]) -> String {
+    let Some(listed) = &scheme.listed else {
+        return String::new();
+    };
+    match fields.iter().find(|(name, _)| *name == listed.header) {
+        Some((_, names)) => names.clone(),
+        None => {
+            let own = fields.iter().skip(1).map(|(name, _)| name.as_str());
+            own.collect::<Vec<_>>().join(&listed.split)
         }
     }
-    fields.push((field.header.clone(), value));
-    Ok(Signed {
-        fields,
-        body: body.to_vec(),
+}
+
+fn date(now: Arrival) -> String {
+    let seconds = i64::try_from(now.unix_ms() / 1_000).unwrap_or_default();
+    Timestamp::from_second(seconds)
+        .unwrap_or_default()
+        .to_string()
+}
+
+fn proof(scheme: &Scheme, secret: &[u8], message: &[u8]) -> Result<String, SignError> {
+    let no_key = || SignError::PrivateKey(scheme.algorithm.as_str());
+    let private = || {
+        PrivatePkcs8KeyDer::from_pem_slice(secret)
+            .map(|key| key.secret_pkcs8_der().to_vec())
+            .map_err(|_| no_key())
+    };
+    let mac = |algorithm| {
+        let key = hmac::Key::new(algorithm, secret);
+        hmac::sign(&key, message).as_ref().to_vec()
+    };
+    let random = SystemRandom::new();
+    let bytes = match scheme.algorithm {
+        Algorithm::Token => return Ok(String::from_utf8_lossy(secret).into_owned()),
+        Algorithm::HmacSha1 => mac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+        Algorithm::HmacSha256 => mac(hmac::HMAC_SHA256),
+        Algorithm::HmacSha384 => mac(hmac::HMAC_SHA384),
+        Algorithm::HmacSha512 => mac(hmac::HMAC_SHA512),
+        Algorithm::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(&private()?)
+            .map_err(|_| no_key())?
+            .sign(message)
+            .as_ref()
+            .to_vec(),
+        Algorithm::EcdsaP256Sha256 => {
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &private()?)
+                .map_err(|_| no_key())?;
+            let signature = pair.sign(&random, message).map_err(|_| no_key())?;
+            signature.as_ref().to_vec()
+        }
+        // Nobody should make signatures over SHA-1 any more, and aws-lc-rs does not.
+        Algorithm::RsaSha1 => return Err(no_key()),
+        Algorithm::RsaSha256 => {
+            let pair = RsaKeyPair::from_pkcs8(&private()?).map_err(|_| no_key())?;
+            let mut bytes = vec![0; pair.public_modulus_len()];
+            pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut bytes)
+                .map_err(|_| no_key())?;
+            bytes
+        }
+    };
+    Ok(match scheme.encoding {
+        Some(Encoding::Base64) => STANDARD.encode(bytes),
+        Some(Encoding::Base64url) => URL_SAFE_NO_PAD.encode(bytes),
+        Some(Encoding::Hex) | None => hex(&bytes),
     })
 }
 
-fn algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, SignError> {
-    match algorithm {
-        Algorithm::HmacSha1 => Ok(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
-        Algorithm::HmacSha256 => Ok(hmac::HMAC_SHA256),
-        Algorithm::HmacSha384 => Ok(hmac::HMAC_SHA384),
-        Algorithm::HmacSha512 => Ok(hmac::HMAC_SHA512),
-        Algorithm::Ed25519
-        | Algorithm::EcdsaP256Sha256
-        | Algorithm::RsaSha1
-        | Algorithm::RsaSha256 => Err(SignError::PrivateKey(algorithm.as_str())),
-    }
+/// Turns the first character of a proof into another one that can be decoded as well.
+fn spoil(proof: &mut String) {
+    let first = if proof.starts_with('0') { '1' } else { '0' };
+    *proof = proof
+        .chars()
+        .enumerate()
+        .map(|(at, character)| if at == 0 { first } else { character })
+        .collect();
 }
 
-/// The bytes that are signed: the template with its parts put in.
-fn message(
-    scheme: &Scheme,
-    fields: &[(String, String)],
-    timestamp: &str,
-    body: &[u8],
-) -> Result<Vec<u8>, SignError> {
-    let mut message = Vec::with_capacity(scheme.signed.len() + body.len());
-    let mut rest = scheme.signed.as_str();
-    while let Some((literal, after)) = rest.split_once('{') {
-        message.extend_from_slice(literal.as_bytes());
-        let (part, after) = after.split_once('}').unwrap_or((after, ""));
-        match part {
-            "body" => message.extend_from_slice(body),
-            "timestamp" => message.extend_from_slice(timestamp.as_bytes()),
-            part => {
-                let value = part.strip_prefix("header:").and_then(|wanted| {
-                    fields
-                        .iter()
-                        .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-                });
-                let (_, value) = value.ok_or_else(|| SignError::UnknownPart(part.to_owned()))?;
-                message.extend_from_slice(value.as_bytes());
-            }
-        }
-        rest = after;
-    }
-    message.extend_from_slice(rest.as_bytes());
-    Ok(message)
-}
-
-fn encode(encoding: Encoding, bytes: &[u8]) -> String {
-    match encoding {
-        Encoding::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        Encoding::Base64 => STANDARD.encode(bytes),
-        Encoding::Base64url => URL_SAFE_NO_PAD.encode(bytes),
-    }
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::sign;
+    use super::{Order, sign};
     use crate::preset;
     use crate::webhook::Arrival;
 
     fn field(preset: &str, body: &str, secret: &[u8], name: &str) -> String {
         let preset = preset::find(preset).unwrap();
-        let signed = sign(preset, "x", body.as_bytes(), secret, Arrival::now()).unwrap();
+        let order = Order {
+            preset,
+            scheme: &preset.scheme,
+            event: "x",
+            body,
+            url: "https://hooks.example.com/x",
+            secret,
+            tamper: false,
+        };
+        let signed = sign(&order, Arrival::now()).unwrap();
         let found = signed
             .fields
             .into_iter()

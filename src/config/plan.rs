@@ -21,6 +21,7 @@ use crate::delivery::{Bounds, Buffer, Share, Upstream};
 use crate::gate::Routes;
 use crate::listener;
 use crate::plugin::Catalog;
+use crate::preset::Scheme;
 use crate::telemetry::Telemetry;
 
 /// A configuration file is read by people: more is a file named by mistake.
@@ -159,6 +160,12 @@ pub struct RouteSummary {
     pub preset: Option<String>,
     /// Where the first key of its verifying plugin is: `env:NAME`, `file:PATH` or `credential:NAME`.
     pub key: Option<String>,
+    /// How its sender signs, where that is known.
+    #[serde(skip)]
+    pub scheme: Option<Scheme>,
+    /// The URL under which senders know it.
+    #[serde(skip)]
+    pub public_url: Option<String>,
 }
 
 /// Reads, checks and compiles the file at `path`. Blocking: it opens files and compiles plugins.

@@ -1,6 +1,7 @@
 //! `[routes]`: what senders call, and what becomes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,8 @@ use super::words;
 use crate::delivery::{Ack, Bounds, Contract, Share, Upstream};
 use crate::gate;
 use crate::plugin::{Chain, Stage};
-use crate::preset::{Preset, PresetAck};
-use crate::route::{Pattern, Table};
+use crate::preset::{Preset, PresetAck, Scheme};
+use crate::route::{Methods, Pattern, Table};
 
 /// Most senders wait at least this long; those who wait less have a preset.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -140,6 +141,12 @@ fn build(
         })
         .collect();
     let preset = steps.iter().flatten().find_map(|prepared| prepared.preset);
+    let scheme = steps.iter().flatten().find_map(|step| step.scheme.as_ref());
+    let mut pattern = pattern;
+    if let Some(scheme) = scheme {
+        url_of_scheme(draft, place, written, scheme);
+        pattern = pattern.map(|pattern| with_handshakes(pattern, written, scheme));
+    }
     let ack = ack(draft, place, written, preset);
     let default = preset
         .and_then(|preset| preset.deadline)
@@ -172,6 +179,27 @@ fn build(
     Some(assemble(
         name, written, pattern?, intake, steps, contract, bounds,
     ))
+}
+
+/// A route that says no methods takes those of its sender's handshakes, too.
+fn with_handshakes(mut pattern: Pattern, written: &file::Route, scheme: &Scheme) -> Pattern {
+    if written.methods.is_none() {
+        let more = scheme.methods().filter_map(|method| method.parse().ok());
+        pattern.methods = Methods::new(iter::once(Method::POST).chain(more).collect());
+    }
+    pattern
+}
+
+/// Some senders sign the URL: the one that they know, which behind a proxy is not ours.
+fn url_of_scheme(draft: &mut Draft<'_>, place: &Place, written: &file::Route, scheme: &Scheme) {
+    if scheme.names("{url}") && written.public_url.is_none() {
+        draft.missing(
+            place,
+            "public_url",
+            "this sender signs the URL that it calls",
+            "add public_url = \"https://...\", just as the sender has it",
+        );
+    }
 }
 
 /// What a route takes before anybody is asked.
@@ -246,6 +274,8 @@ fn assemble(
             .and_then(|step| step.preset)
             .map(|preset| preset.name.to_owned()),
         key: preset.and_then(|step| step.key.clone()),
+        scheme: steps.iter().find_map(|step| step.scheme.clone()),
+        public_url: written.public_url.clone(),
     };
     let configs: Vec<&str> = steps
         .iter()
@@ -342,7 +372,7 @@ fn ack(
     written: &file::Route,
     preset: Option<&Preset>,
 ) -> Ack {
-    let ack = match (written.ack, preset.map(|preset| preset.ack)) {
+    let ack = match (written.ack, preset.map(Preset::ack)) {
         (Some(AckWord::Upstream), _) | (None, None | Some(PresetAck::Upstream)) => Ack::Upstream,
         (Some(AckWord::Buffered), _) | (None, Some(PresetAck::Buffered)) => Ack::Buffered,
         (Some(AckWord::Early), _) => Ack::Early,

@@ -63,16 +63,18 @@ impl Lookup<'_> {
         span: &Range<usize>,
         problems: &mut Problems,
     ) -> Option<Found> {
-        let (label, text) = match self.fetch(&at.source, span, problems) {
+        let format = KeyFormat {
+            encoding: at.encoding.unwrap_or(format.encoding),
+            prefix: at.prefix.clone().or_else(|| format.prefix.clone()),
+        };
+        // What is in PEM is a public key, and no secret.
+        let is_secret = format.encoding != SecretEncoding::Pem;
+        let (label, text) = match self.fetch(&at.source, is_secret, span, problems) {
             Ok(found) => found,
             Err(Missing(message, help)) => {
                 problems.push(Problem::error(span.clone(), message).help(help));
                 return None;
             }
-        };
-        let format = KeyFormat {
-            encoding: at.encoding.unwrap_or(format.encoding),
-            prefix: at.prefix.clone().or_else(|| format.prefix.clone()),
         };
         match format.decode(text.expose()) {
             Ok(secret) if secret.is_empty() => {
@@ -92,7 +94,7 @@ impl Lookup<'_> {
                         span.clone(),
                         format!("the secret of {} is not {what}", named(&at.source)),
                     )
-                    .help(r#"say how it is written: encoding = "utf8", "base64" or "hex""#),
+                    .help(r#"say how it is written: encoding = "utf8", "base64", "hex" or "pem""#),
                 );
                 None
             }
@@ -102,6 +104,7 @@ impl Lookup<'_> {
     fn fetch(
         &self,
         source: &SecretSource,
+        is_secret: bool,
         span: &Range<usize>,
         problems: &mut Problems,
     ) -> Result<(String, Secret), Missing> {
@@ -124,7 +127,7 @@ impl Lookup<'_> {
                         "paths are relative to the configuration file".to_owned(),
                     )
                 })?;
-                if is_readable_by_all(&path) {
+                if is_secret && is_readable_by_all(&path) {
                     problems.push(
                         Problem::warning(
                             span.clone(),

@@ -3,6 +3,7 @@
 //! The host knows this one table because it holds what the guest must not: how the text of a secret
 //! becomes a key. The rest is expanded to the JSON that the guest reads.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -18,15 +19,18 @@ use super::units::Time;
 use super::with::{KeyFound, Keys};
 use super::words;
 use crate::preset::{
-    self, Algorithm, Direction, Encoding, EventName, Field, Handshake, Preset, Scheme, Timestamp,
-    Unit,
+    self, Algorithm, Condition, Direction, Encoding, EventName, Field, Handshake, KeyFormat,
+    Listed, Preset, Scheme, Timestamp, Unit, Variant,
 };
 
 /// The plugin that this is about.
 pub(super) const NAME: &str = "signature";
 
 /// The name of its keys, in the guest's configuration and in the log.
-const KEYS: &str = "keys";
+pub(super) const KEYS: &str = "keys";
+
+/// The name of the other secret, which some providers show in their handshake.
+const VERIFY_TOKEN: &str = "verify_token";
 
 /// Most senders who sign a time ask for five minutes.
 const TOLERANCE_S: u64 = 300;
@@ -36,22 +40,22 @@ const TOLERANCE_S: u64 = 300;
 struct With {
     preset: Option<String>,
     keys: Option<KeyList>,
+    verify_token: Option<KeyList>,
     algorithm: Option<Algorithm>,
     encoding: Option<Encoding>,
-    signature: Option<Part>,
+    signature: Option<Field>,
     timestamp: Option<Moment>,
     signed: Option<String>,
-    handshake: Option<Handshake>,
+    body_unsigned: Option<bool>,
+    items: Option<String>,
+    listed: Option<Listed>,
+    url_decode: Option<String>,
+    any_port: Option<bool>,
+    values: Option<BTreeMap<String, String>>,
+    require: Option<Vec<Condition>>,
+    variants: Option<Vec<Variant>>,
+    handshakes: Option<Vec<Handshake>>,
     event: Option<EventName>,
-}
-
-/// What differs in [`Field`].
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Part {
-    header: Option<String>,
-    separator: Option<String>,
-    prefix: Option<String>,
 }
 
 /// What differs in [`Timestamp`].
@@ -59,6 +63,7 @@ struct Part {
 #[serde(deny_unknown_fields)]
 struct Moment {
     header: Option<String>,
+    pointer: Option<String>,
     separator: Option<String>,
     prefix: Option<String>,
     unit: Option<Unit>,
@@ -75,7 +80,7 @@ struct KeyList(Vec<(Option<usize>, SecretRef)>);
 pub(super) struct Expanded {
     pub json: Value,
     pub keys: Keys,
-    pub algorithm: Option<Algorithm>,
+    pub scheme: Option<Scheme>,
     pub preset: Option<&'static Preset>,
 }
 
@@ -103,8 +108,12 @@ pub(super) fn expand(
         }
         found
     });
-    let keys = keys(&with, preset, document, &place, lookup, problems);
+    let mut keys = keys(&with, preset, document, &place, lookup, problems);
     let known = with.preset.is_none() || preset.is_some();
+    let token = with.verify_token.as_ref().map(|token| {
+        let at = place.key(VERIFY_TOKEN);
+        read_keys(token, &TEXT, document, &at, lookup, problems)
+    });
     let scheme = match known {
         true => scheme(
             with,
@@ -115,8 +124,14 @@ pub(super) fn expand(
         ),
         false => None,
     };
-    let algorithm = scheme.as_ref().map(|scheme| scheme.algorithm);
+    if let Some(scheme) = &scheme {
+        complete(scheme, token.is_some(), document, &place, problems);
+    }
+    if let Some(token) = token {
+        keys.insert(VERIFY_TOKEN.to_owned(), token);
+    }
     let mut json = scheme
+        .as_ref()
         .and_then(|scheme| serde_json::to_value(scheme).ok())
         .unwrap_or_default();
     if let Value::Object(table) = &mut json {
@@ -125,8 +140,46 @@ pub(super) fn expand(
     Expanded {
         json,
         keys,
-        algorithm,
+        scheme,
         preset,
+    }
+}
+
+/// What a scheme asks of its operator beside the keys.
+fn complete(
+    scheme: &Scheme,
+    has_token: bool,
+    document: &Document<'_>,
+    place: &Place,
+    problems: &mut Problems,
+) {
+    let missing = scheme.missing_values();
+    if !missing.is_empty() && !document.is_broken(&place.key("values")) {
+        let example: Vec<_> = missing
+            .iter()
+            .map(|name| format!("{name} = \"...\""))
+            .collect();
+        let message = format!("`signature` is not told {}", words::listed(&missing));
+        let problem = Problem::error(document.value(place), message);
+        problems.push(problem.help(format!("add values = {{ {} }}", example.join(", "))));
+    }
+    let at = place.key(VERIFY_TOKEN);
+    match scheme.token() {
+        Some(_) if !has_token && !document.is_broken(&at) => {
+            let problem = Problem::error(
+                document.value(place),
+                "`signature` has no token to compare in the handshake",
+            );
+            problems.push(problem.help(r#"add verify_token = { env = "NAME" }"#));
+        }
+        None if has_token => {
+            let problem = Problem::error(
+                document.key(&at),
+                "no handshake of this scheme compares a token",
+            );
+            problems.push(problem.help("take it away"));
+        }
+        _ => {}
     }
 }
 
@@ -140,19 +193,30 @@ fn keys(
 ) -> Keys {
     let place = place.key(KEYS);
     let format = preset.map_or(&TEXT, |preset| &preset.key);
-    let list = with
-        .keys
-        .as_ref()
-        .map_or(&[] as &[_], |list| list.0.as_slice());
-    if list.is_empty() && !document.is_broken(&place) {
+    let none = with.keys.as_ref().is_none_or(|list| list.0.is_empty());
+    if none && !document.is_broken(&place) {
         let problem = Problem::error(
             document.value(&place),
             "`signature` has no keys to check with",
         );
         problems.push(problem.help(r#"add keys = [{ env = "NAME" }], or { file = "PATH" }"#));
     }
+    let empty = KeyList(Vec::new());
+    let list = with.keys.as_ref().unwrap_or(&empty);
+    let found = read_keys(list, format, document, &place, lookup, problems);
+    Keys::from([(KEYS.to_owned(), found)])
+}
+
+fn read_keys(
+    list: &KeyList,
+    format: &KeyFormat,
+    document: &Document<'_>,
+    place: &Place,
+    lookup: Lookup<'_>,
+    problems: &mut Problems,
+) -> Vec<KeyFound> {
     let mut found = Vec::new();
-    for (index, secret) in list {
+    for (index, secret) in &list.0 {
         let span = document.value(&index.map_or_else(|| place.clone(), |index| place.index(index)));
         if let Some(secret) = lookup.secret(secret, format, &span, problems) {
             found.push(KeyFound {
@@ -161,7 +225,7 @@ fn keys(
             });
         }
     }
-    Keys::from([(KEYS.to_owned(), found)])
+    found
 }
 
 fn scheme(
@@ -171,17 +235,22 @@ fn scheme(
     place: &Place,
     problems: &mut Problems,
 ) -> Option<Scheme> {
-    let signature = with.signature.unwrap_or_default();
-    let header = signature
-        .header
-        .or_else(|| base.map(|base| base.signature.header.clone()));
+    let signature = signature(with.signature.unwrap_or_default(), base);
     let algorithm = with.algorithm.or_else(|| base.map(|base| base.algorithm));
-    let encoding = with.encoding.or_else(|| base.map(|base| base.encoding));
+    let encoding = with
+        .encoding
+        .or_else(|| base.and_then(|base| base.encoding));
     let mut missing = Vec::new();
     for (is_there, name) in [
         (algorithm.is_some(), "algorithm"),
-        (encoding.is_some(), "encoding"),
-        (header.is_some(), "signature.header"),
+        (
+            encoding.is_some() || algorithm == Some(Algorithm::Token),
+            "encoding",
+        ),
+        (
+            signature.header.is_some() || signature.query.is_some() || signature.pointer.is_some(),
+            "signature.header",
+        ),
     ] {
         let at = name
             .split('.')
@@ -196,6 +265,7 @@ fn scheme(
         problems.push(
             problem.help(r#"name a preset, as in preset = "github", or describe the whole scheme"#),
         );
+        return None;
     }
     let timestamp = timestamp(with.timestamp, base, document, place, problems);
     let signed = with
@@ -205,27 +275,57 @@ fn scheme(
             Some(_) => "{timestamp}.{body}".to_owned(),
             None => "{body}".to_owned(),
         });
+    let base = base.cloned();
     Some(Scheme {
         algorithm: algorithm?,
-        encoding: encoding?,
-        signature: Field {
-            header: header?,
-            separator: signature
-                .separator
-                .or_else(|| base.and_then(|base| base.signature.separator.clone())),
-            prefix: signature
-                .prefix
-                .or_else(|| base.and_then(|base| base.signature.prefix.clone())),
-        },
+        encoding,
+        signature,
         timestamp,
         signed,
-        handshake: with
-            .handshake
-            .or_else(|| base.and_then(|base| base.handshake.clone())),
-        event: with
-            .event
-            .or_else(|| base.and_then(|base| base.event.clone())),
+        body_unsigned: with
+            .body_unsigned
+            .unwrap_or_else(|| base.as_ref().is_some_and(|base| base.body_unsigned)),
+        any_port: with
+            .any_port
+            .unwrap_or_else(|| base.as_ref().is_some_and(|base| base.any_port)),
+        items: with.items.or_else(|| base.as_ref()?.items.clone()),
+        listed: with.listed.or_else(|| base.as_ref()?.listed.clone()),
+        url_decode: with
+            .url_decode
+            .or_else(|| Some(base.as_ref()?.url_decode.clone()))
+            .unwrap_or_default(),
+        values: with.values.unwrap_or_default(),
+        require: with
+            .require
+            .or_else(|| Some(base.as_ref()?.require.clone()))
+            .unwrap_or_default(),
+        variants: with
+            .variants
+            .or_else(|| Some(base.as_ref()?.variants.clone()))
+            .unwrap_or_default(),
+        handshakes: with
+            .handshakes
+            .or_else(|| Some(base.as_ref()?.handshakes.clone()))
+            .unwrap_or_default(),
+        event: with.event.or_else(|| base.as_ref()?.event.clone()),
     })
+}
+
+/// A place that is written replaces the preset's; what is said of its parts differs one by one.
+fn signature(with: Field, base: Option<&Scheme>) -> Field {
+    let Some(base) = base.map(|base| &base.signature) else {
+        return with;
+    };
+    let elsewhere = with.header.is_some() || with.query.is_some() || with.pointer.is_some();
+    let place = if elsewhere { &with } else { base };
+    Field {
+        header: place.header.clone(),
+        query: place.query.clone(),
+        pointer: place.pointer.clone(),
+        separator: with.separator.or_else(|| base.separator.clone()),
+        prefix: with.prefix.or_else(|| base.prefix.clone()),
+        numbered: with.numbered || base.numbered,
+    }
 }
 
 fn timestamp(
@@ -240,13 +340,20 @@ fn timestamp(
         return base.cloned();
     };
     let place = place.key("timestamp");
-    let header = with.header.or_else(|| base.map(|base| base.header.clone()));
-    if header.is_none() && !document.is_broken(&place.key("header")) {
+    let (header, pointer) = match (with.header, with.pointer) {
+        (None, None) => (
+            base.and_then(|base| base.header.clone()),
+            base.and_then(|base| base.pointer.clone()),
+        ),
+        written => written,
+    };
+    if header.is_none() && pointer.is_none() && !document.is_broken(&place.key("header")) {
         let problem = Problem::error(
             document.value(&place),
             "the timestamp has no `header` to be read from",
         );
         problems.push(problem.help(r#"add header = "NAME""#));
+        return None;
     }
     if with
         .tolerance
@@ -262,7 +369,8 @@ fn timestamp(
         );
     }
     Some(Timestamp {
-        header: header?,
+        header,
+        pointer,
         separator: with
             .separator
             .or_else(|| base.and_then(|base| base.separator.clone())),

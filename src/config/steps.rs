@@ -19,7 +19,7 @@ use crate::plugin::{
     self, Catalog, Grants, Key, Keyring, Limits, LoadError, OnFailure, Plugin, Reason, Source,
     Stage,
 };
-use crate::preset::{self, Algorithm, KeyFormat, Preset};
+use crate::preset::{self, Algorithm, KeyFormat, Preset, Scheme};
 use crate::telemetry::{PluginMeters, Telemetry};
 
 /// The bounds of `limits.time`: beyond ten seconds every sender has gone.
@@ -45,6 +45,8 @@ pub(super) struct Prepared {
     pub step: plugin::Step,
     pub plugin: Arc<Plugin>,
     pub preset: Option<&'static Preset>,
+    /// How its sender signs, where that is known.
+    pub scheme: Option<Scheme>,
     /// What names its first key in logs.
     pub key: Option<String>,
 }
@@ -115,15 +117,18 @@ impl<'a> Shelf<'a> {
         if let Some(loaded) = self.bundled.get(bundled) {
             return loaded.clone();
         }
-        let loaded = self.catalog.load(
-            bundled,
-            &Source::Bundled(bundled),
-            Limits::default(),
-            &Grants {
-                signing: signs_with(bundled),
-                ..Grants::default()
+        let grants = Grants {
+            // Opens the import; which key it may use is said by each step.
+            signing: match *bundled {
+                signature::NAME => vec![signature::KEYS.into()],
+                other => signs_with(other),
             },
-        );
+            ..Grants::default()
+        };
+        let source = Source::Bundled(bundled);
+        let loaded = self
+            .catalog
+            .load(bundled, &source, Limits::default(), &grants);
         let loaded = match loaded {
             Ok(plugin) => Some(plugin),
             Err(error) => {
@@ -155,7 +160,7 @@ impl<'a> Shelf<'a> {
         };
         let before = draft.problems.errors();
         // The table is read even when the plugin is unknown, for it may be wrong as well.
-        let (json, keys, algorithm, preset) = if name == signature::NAME {
+        let (json, keys, scheme, preset) = if name == signature::NAME {
             let expanded = signature::expand(
                 &mut draft.document,
                 place,
@@ -165,7 +170,7 @@ impl<'a> Shelf<'a> {
             (
                 expanded.json,
                 expanded.keys,
-                expanded.algorithm,
+                expanded.scheme,
                 expanded.preset,
             )
         } else if written.with.is_none() {
@@ -188,7 +193,7 @@ impl<'a> Shelf<'a> {
             .flatten()
             .next()
             .map(|key| draft.lookup.address(&key.found.label));
-        let keyring = keyring(draft, keys, algorithm);
+        let keyring = keyring(draft, keys, scheme.as_ref().map(|scheme| scheme.algorithm));
         let config = match json {
             Value::Null => "{}".to_owned(),
             json => json.to_string(),
@@ -198,14 +203,19 @@ impl<'a> Shelf<'a> {
             check(draft, place, name, &plugin, (&config, &keyring));
         }
         let meters = meters(telemetry, name, route, &plugin, &keyring);
+        let mut signing: Vec<Box<str>> = match written.signing.as_slice() {
+            [] => signs_with(name),
+            named => named.iter().map(|name| name.as_str().into()).collect(),
+        };
+        // A handshake that is answered with a MAC was written by the operator, or is the preset's.
+        if scheme.as_ref().is_some_and(Scheme::makes_macs) {
+            signing.push(signature::KEYS.into());
+        }
         let step = plugin::Step {
             plugin: Arc::clone(&plugin),
             config: config.into(),
             keys: keyring,
-            signing: match written.signing.as_slice() {
-                [] => signs_with(name),
-                named => named.iter().map(|name| name.as_str().into()).collect(),
-            },
+            signing,
             on_failure: match written.on_failure {
                 Some(OnFailureWord::Skip) => OnFailure::Skip,
                 Some(OnFailureWord::Refuse) | None => OnFailure::Refuse,
@@ -216,6 +226,7 @@ impl<'a> Shelf<'a> {
             step,
             plugin,
             preset,
+            scheme,
             key,
         })
     }
@@ -418,7 +429,8 @@ fn keyring(draft: &mut Draft<'_>, keys: Keys, algorithm: Option<Algorithm>) -> K
         for with::KeyFound { found, span } in found {
             let label = found.label.clone();
             let key = Key::new(found.label, found.secret);
-            if let Some(algorithm) = algorithm
+            if let Some(algorithm) = algorithm.filter(|algorithm| algorithm.asks_of_keys())
+                && name == signature::KEYS
                 && let Err(reason) = key.fits(algorithm.as_str())
             {
                 draft

@@ -1,20 +1,13 @@
 //! The commands beside `run`, against a gate that runs.
 
-use std::net::TcpListener;
 use std::process::{Output, Stdio};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::support::{Call, Gate, Upstream, folder};
+use crate::support::{Call, Gate, Upstream, folder, free_port};
 
 const SECRET: (&str, &str) = ("GITHUB_WEBHOOK_SECRET", "a-long-random-text");
-
-/// A port that nobody has at the moment: `send` reads it from the configuration.
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
-}
 
 async fn hookgate(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
     let Output {
@@ -64,10 +57,9 @@ async fn send_names_the_presets_and_the_events_that_there_are() {
 
     let (code, printed) = hookgate(&gate, &["send", "gihub", "push"]).await;
     assert_eq!(code, Some(2));
-    assert_eq!(
-        printed,
-        "error: no preset is named `gihub`\n\n  \
-         there are: github, shopify, slack, standard-webhooks, stripe\n"
+    assert!(
+        printed.starts_with("error: no preset is named `gihub`\n\n  there are: adyen, "),
+        "{printed}"
     );
 
     let (code, printed) = hookgate(&gate, &["send", "stripe"]).await;

@@ -27,6 +27,9 @@ mod verify;
 
 mod batches;
 mod cloudevents;
+mod handshake;
+mod providers;
+
 mod filter;
 mod repeats;
 mod signing;

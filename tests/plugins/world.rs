@@ -77,9 +77,14 @@ impl World {
         error.to_string().replace(&home, "")
     }
 
+    /// With the grants that a configuration gives it.
     pub(crate) fn bundled(&self, name: &'static str) -> Arc<Plugin> {
+        let grants = Grants {
+            signing: vec!["keys".into()],
+            ..Grants::default()
+        };
         self.catalog
-            .load(name, &Source::Bundled(name), LIMITS, &Grants::default())
+            .load(name, &Source::Bundled(name), LIMITS, &grants)
             .unwrap()
     }
 }

@@ -20,12 +20,24 @@ impl Problems {
         problems.0
     }
 
+    /// How many were found so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds a problem at an RFC 6901 pointer.
     pub fn add(&mut self, pointer: impl Into<String>, sentence: impl Into<String>) {
-        self.0.push((pointer.into(), sentence.into()));
+        self.push(pointer.into(), sentence.into());
+    }
+
+    #[inline(never)] // It is called from everywhere, and a component is to be small.
+    fn push(&mut self, pointer: String, sentence: String) {
+        self.0.push((pointer, sentence));
     }
 
     /// Reports each member of the table at `at` that is not one of `known`.
+    #[inline(never)]
     pub fn unknown_fields(&mut self, at: &str, table: &Json<'_>, known: &[&str]) {
         for (name, _) in table.members() {
             if !known.contains(&name.as_ref()) {
@@ -38,6 +50,7 @@ impl Problems {
     }
 
     /// The text of a required, non-empty string member; reports what is wrong otherwise.
+    #[inline(never)]
     pub fn required_text<'a>(
         &mut self,
         at: &str,
@@ -52,6 +65,7 @@ impl Problems {
     }
 
     /// The text of an optional string member, which must not be empty when it is there.
+    #[inline(never)]
     pub fn text<'a>(&mut self, at: &str, table: &'a Json<'_>, name: &str) -> Option<&'a str> {
         match table.get(name)? {
             Json::Text(text) if !text.is_empty() => Some(text),
@@ -70,6 +84,7 @@ impl Problems {
     }
 
     /// Reports `found` at member `name` unless it is one of `known`.
+    #[inline(never)]
     pub fn one_of(&mut self, at: &str, name: &str, found: &str, known: &[&str]) {
         if !known.contains(&found) {
             self.add(
@@ -142,6 +157,7 @@ impl Problems {
     }
 
     /// Reports a header name that is not a token of RFC 9110, section 5.6.2.
+    #[inline(never)]
     pub fn header_name(&mut self, pointer: &str, name: &str) {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(token) {
@@ -150,6 +166,7 @@ impl Problems {
     }
 
     /// Reports a pointer that RFC 6901 does not allow.
+    #[inline(never)]
     pub fn json_pointer(&mut self, at: &str, found: &str) {
         if !json::is_pointer(found) {
             self.add(

@@ -3,11 +3,14 @@
 use hookgate_sdk::json::{Json, pointer};
 use hookgate_sdk::problem::{Problems, list};
 
-use crate::message::{self, KNOWN, Part, Senseless};
-use crate::scheme::{DEFAULT_SIGNED, DIRECTIONS, ENCODINGS, UNITS};
+mod inside;
 
-/// What the host can check, as the contract's `crypto.verify` names it.
-const ALGORITHMS: [&str; 8] = [
+use crate::message::{self, KNOWN, Part, Senseless};
+use crate::scheme::{DEFAULT_SIGNED, DIRECTIONS, ENCODINGS, TOKEN, UNITS};
+use inside::{conditions, handshakes, place, variants};
+
+/// What the host can check, as the contract's `crypto.verify` names it; and a plain comparison.
+const ALGORITHMS: [&str; 9] = [
     "hmac-sha1",
     "hmac-sha256",
     "hmac-sha384",
@@ -16,28 +19,45 @@ const ALGORITHMS: [&str; 8] = [
     "ecdsa-p256-sha256",
     "rsa-v1_5-sha1",
     "rsa-v1_5-sha256",
+    TOKEN,
 ];
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 16] = [
     "keys",
     "algorithm",
     "encoding",
     "signature",
     "timestamp",
     "signed",
-    "handshake",
+    "body_unsigned",
+    "items",
+    "listed",
+    "url_decode",
+    "any_port",
+    "values",
+    "require",
+    "variants",
+    "handshakes",
     "event",
 ];
-const SOURCE: [&str; 3] = ["header", "separator", "prefix"];
-const TIMESTAMP: [&str; 6] = [
+const SOURCE: [&str; 6] = [
     "header",
+    "query",
+    "pointer",
+    "separator",
+    "prefix",
+    "numbered",
+];
+const TIMESTAMP: [&str; 8] = [
+    "header",
+    "query",
+    "pointer",
     "separator",
     "prefix",
     "unit",
     "tolerance_s",
     "direction",
 ];
-const HANDSHAKE: [&str; 3] = ["pointer", "equals", "respond"];
-const RESPOND: [&str; 2] = ["pointer", "content_type"];
+const LISTED: [&str; 6] = ["header", "separator", "prefix", "split", "join", "named"];
 const EVENT: [&str; 2] = ["header", "pointer"];
 
 /// The problems of `config`, none when it can be used.
@@ -53,44 +73,58 @@ pub fn check(config: &str) -> Vec<(String, String)> {
                 "`keys` must hold secrets: `{ env }`, `{ file }`, `{ credential }`",
             );
         }
-        if let Some(algorithm) = problems.required_text("", table, "algorithm") {
+        let algorithm = problems.required_text("", table, "algorithm");
+        if let Some(algorithm) = algorithm {
             problems.one_of("", "algorithm", algorithm, &ALGORITHMS);
         }
-        if let Some(encoding) = problems.required_text("", table, "encoding") {
+        if algorithm != Some(TOKEN)
+            && let Some(encoding) = problems.required_text("", table, "encoding")
+        {
             problems.one_of("", "encoding", encoding, &ENCODINGS);
         }
         match table.get("signature") {
-            Some(source) => section(problems, "/signature", source, &SOURCE, |problems| {
+            Some(source) => section(problems, "/signature", source, &SOURCE, &mut |problems| {
                 self::source(problems, "/signature", source);
             }),
             None => problems.add("", "`signature` is missing: `{ header = \"…\" }`"),
         }
         if let Some(found) = table.get("timestamp") {
-            section(problems, "/timestamp", found, &TIMESTAMP, |problems| {
+            section(problems, "/timestamp", found, &TIMESTAMP, &mut |problems| {
                 timestamp(problems, found);
             });
         }
-        signed(problems, table);
-        if let Some(found) = table.get("handshake") {
-            section(problems, "/handshake", found, &HANDSHAKE, |problems| {
-                handshake(problems, found);
+        if let Some(found) = table.get("listed") {
+            section(problems, "/listed", found, &LISTED, &mut |problems| {
+                listed(problems, found);
             });
         }
+        if let Some(items) = problems.text("", table, "items") {
+            problems.json_pointer("/items", items);
+        }
+        values(problems, table);
+        match algorithm {
+            Some(TOKEN) => {}
+            _ => signed(problems, table),
+        }
+        conditions(problems, "/require", table, table.get("require"));
+        variants(problems, table, &ALGORITHMS);
+        handshakes(problems, table);
         if let Some(found) = table.get("event") {
-            section(problems, "/event", found, &EVENT, |problems| {
-                event(problems, found);
+            section(problems, "/event", found, &EVENT, &mut |problems| {
+                place(problems, "/event", found);
             });
         }
     })
 }
 
 /// A table inside: it must be one, with known fields; then `inside` looks at them.
+#[inline(never)]
 fn section(
     problems: &mut Problems,
     at: &str,
     table: &Json<'_>,
     known: &[&str],
-    inside: impl FnOnce(&mut Problems),
+    inside: &mut dyn FnMut(&mut Problems),
 ) {
     if !matches!(table, Json::Table(_)) {
         return problems.add(at, format!("must be a table of {}", list(known)));
@@ -99,14 +133,26 @@ fn section(
     inside(problems);
 }
 
+#[inline(never)]
 fn source(problems: &mut Problems, at: &str, table: &Json<'_>) {
-    if let Some(header) = problems.required_text(at, table, "header") {
-        problems.header_name(&pointer(at, "header"), header);
+    place(problems, at, table);
+    if let Some(separator) = problems.text(at, table, "separator") {
+        one_character(problems, at, "separator", separator);
     }
-    problems.text(at, table, "separator");
     problems.text(at, table, "prefix");
 }
 
+/// Blanks around items are not part of them, so one character is enough to separate them.
+fn one_character(problems: &mut Problems, at: &str, name: &str, text: &str) {
+    if text.chars().nth(1).is_some() {
+        problems.add(
+            pointer(at, name),
+            "must be one character: blanks around an item are no part of it",
+        );
+    }
+}
+
+#[inline(never)]
 fn timestamp(problems: &mut Problems, table: &Json<'_>) {
     let at = "/timestamp";
     source(problems, at, table);
@@ -127,8 +173,72 @@ fn timestamp(problems: &mut Problems, table: &Json<'_>) {
     }
 }
 
+#[inline(never)]
+fn listed(problems: &mut Problems, table: &Json<'_>) {
+    source(problems, "/listed", table);
+    if let Some(split) = problems.required_text("/listed", table, "split") {
+        one_character(problems, "/listed", "split", split);
+    }
+    problems.required_text("/listed", table, "join");
+}
+
+#[inline(never)]
+fn values(problems: &mut Problems, table: &Json<'_>) {
+    for (name, value) in table.get("values").map(Json::members).unwrap_or_default() {
+        if value.as_text().is_none_or(str::is_empty) {
+            problems.add(pointer("/values", name), "must be text");
+        }
+    }
+}
+
+/// The slots of a template that are known, each shown to `each`; the others are reported.
+#[inline(never)]
+fn template<'t>(
+    problems: &mut Problems,
+    at: &str,
+    table: &Json<'_>,
+    template: &'t str,
+    each: &mut dyn FnMut(&mut Problems, Part<'t>),
+) {
+    for part in message::parts(template) {
+        match part {
+            Ok(Part::Header(name)) => {
+                problems.header_name(at, name);
+                each(problems, Part::Header(name));
+            }
+            Ok(Part::Value(name)) => {
+                let known = table.get("values").and_then(|values| values.get(name));
+                if known.is_none() {
+                    problems.add(
+                        at,
+                        format!(
+                            "`{{value:{name}}}` is not known: add values = {{ {name} = \"…\" }}"
+                        ),
+                    );
+                }
+            }
+            Ok(Part::Listed | Part::ListedNames) if table.get("listed").is_none() => {
+                problems.add(at, "`{listed}` is used and there is no `listed` table");
+            }
+            Ok(Part::Timestamp) if table.get("timestamp").is_none() => {
+                each(problems, Part::Timestamp);
+                problems.add(
+                    at,
+                    "`{timestamp}` is used and there is no `timestamp` table",
+                );
+            }
+            Ok(part) => each(problems, part),
+            Err(Senseless::Brace(brace)) => return problems.add(at, brace.to_string()),
+            Err(Senseless::Slot(slot)) => problems.add(
+                at,
+                format!("unknown part `{{{slot}}}`; known are {}", list(&KNOWN)),
+            ),
+        }
+    }
+}
+
 fn signed(problems: &mut Problems, table: &Json<'_>) {
-    let place = "/signed";
+    let at = "/signed";
     let signed = match table.get("signed") {
         None => DEFAULT_SIGNED,
         Some(_) => match problems.text("", table, "signed") {
@@ -136,84 +246,52 @@ fn signed(problems: &mut Problems, table: &Json<'_>) {
             None => return,
         },
     };
+    covers(problems, at, table, signed);
+}
+
+/// What a signature must cover: the body, unless it is said that it does not, and the time.
+fn covers(problems: &mut Problems, at: &str, table: &Json<'_>, signed: &str) {
     let time = table.get("timestamp");
-    let time_header = time
-        .and_then(|time| time.get("header"))
-        .and_then(Json::as_text);
-    let (mut body, mut timestamp) = (false, false);
-    for part in message::parts(signed) {
-        match part {
-            Ok(Part::Body) => body = true,
-            Ok(Part::Timestamp) if time.is_none() => {
-                timestamp = true;
-                problems.add(
-                    place,
-                    "`{timestamp}` is used and there is no `timestamp` table",
-                );
-            }
-            Ok(Part::Timestamp) => timestamp = true,
-            Ok(Part::Header(name)) => {
-                problems.header_name(place, name);
-                timestamp |= time_header.is_some_and(|header| header.eq_ignore_ascii_case(name));
-            }
-            Ok(Part::Text(_) | Part::Method | Part::Path | Part::Url | Part::Query(_)) => {}
-            Err(Senseless::Brace(brace)) => return problems.add(place, brace.to_string()),
-            Err(Senseless::Slot(slot)) => {
-                problems.add(
-                    place,
-                    format!("unknown part `{{{slot}}}`; known are {}", list(&KNOWN)),
-                );
-            }
+    let of_time = |name| time.and_then(|time| time.get(name)).and_then(Json::as_text);
+    let (time_header, time_pointer) = (of_time("header"), of_time("pointer"));
+    let (mut body, mut some, mut timestamp) = (false, false, false);
+    let before = problems.count();
+    template(problems, at, table, signed, &mut |problems, part| {
+        body |= part.covers_body();
+        some |= part.covers_some();
+        timestamp |= match part {
+            Part::Timestamp => true,
+            Part::Header(name) => time_header.is_some_and(|it| it.eq_ignore_ascii_case(name)),
+            Part::Json(pointer) => time_pointer == Some(pointer),
+            _ => false,
+        };
+        if part == Part::Mac {
+            problems.add(at, "`{mac}` belongs to the answer of a handshake");
         }
+    });
+    let is_broken = problems.count() > before
+        && message::parts(signed).any(|part| matches!(part, Err(Senseless::Brace(_))));
+    if is_broken {
+        return;
     }
-    if !body {
-        problems.add(place, "the signature does not cover the body: add `{body}`");
+    // What is in the body is covered with it; what the sender lists, it has to list.
+    timestamp |= body && time_pointer.is_some();
+    timestamp |= table.get("listed").is_some();
+    if !body && !matches!(table.get("body_unsigned"), Some(Json::Bool(true))) {
+        problems.add(
+            at,
+            if some {
+                "the signature covers a part of the body only: add `{body}`, or say body_unsigned = true"
+            } else {
+                "the signature does not cover the body: add `{body}`, or say body_unsigned = true"
+            },
+        );
     }
     if time.is_some() && !timestamp {
         problems.add(
-            place,
+            at,
             "the signature does not cover the timestamp: add `{timestamp}`",
         );
-    }
-}
-
-fn handshake(problems: &mut Problems, table: &Json<'_>) {
-    let at = "/handshake";
-    if let Some(found) = problems.required_text(at, table, "pointer") {
-        problems.json_pointer("/handshake/pointer", found);
-    }
-    match table.get("equals") {
-        None => problems.add(at, "`equals` is missing"),
-        Some(equals) if equals.scalar().is_none() => {
-            problems.add(
-                "/handshake/equals",
-                "must be a string, a number or a boolean",
-            );
-        }
-        Some(_) => {}
-    }
-    let at = "/handshake/respond";
-    match table.get("respond") {
-        None => problems.add("/handshake", "`respond` is missing: `{ pointer = \"/…\" }`"),
-        Some(respond) => section(problems, at, respond, &RESPOND, |problems| {
-            if let Some(found) = problems.required_text(at, respond, "pointer") {
-                problems.json_pointer("/handshake/respond/pointer", found);
-            }
-            problems.text(at, respond, "content_type");
-        }),
-    }
-}
-
-fn event(problems: &mut Problems, table: &Json<'_>) {
-    let at = "/event";
-    if let Some(header) = problems.text(at, table, "header") {
-        problems.header_name("/event/header", header);
-    }
-    if let Some(found) = problems.text(at, table, "pointer") {
-        problems.json_pointer("/event/pointer", found);
-    }
-    if table.get("header").is_some() == table.get("pointer").is_some() {
-        problems.add(at, "needs either `header` or `pointer`");
     }
 }
 

@@ -1,20 +1,25 @@
 //! The verdict on one webhook. Cheapest refusal first; the body is touched by the host, once.
 
-use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::fmt;
 
 use hookgate_sdk::json::Json;
-use hookgate_sdk::verify::{Failure, Rejection, Response, Verdict};
-use hookgate_sdk::webhook::{self, WebhookInfo};
-use hookgate_sdk::{crypto, json_text};
+use hookgate_sdk::verify::{Failure, Rejection, Verdict};
+use hookgate_sdk::{crypto, webhook};
 
+use crate::facts::{Facts, Message};
+use crate::form;
+use crate::handshake;
 use crate::header::{items, only_item};
-use crate::message::{self, Part};
-use crate::scheme::{Event, Handshake, Scheme, Source};
+use crate::place;
+use crate::scheme::{How, Scheme, Source, TOKEN};
 use crate::window;
 
+/// Elements of a body that are signed one by one. Each is read from the body's beginning, so more of
+/// them would cost their square.
+const MAX_ITEMS: usize = 128;
+
 /// What ends the way to an acceptance.
-enum Stop {
+pub(crate) enum Stop {
     /// The sender is not who it says, or does not say it right.
     Reject(String),
     /// The fault is not the sender's.
@@ -22,8 +27,18 @@ enum Stop {
 }
 
 impl Stop {
-    fn permanent(reason: &str) -> Self {
+    #[inline(never)]
+    pub(crate) fn permanent(reason: &str) -> Self {
         Self::Fail(Failure::Permanent(reason.into()))
+    }
+
+    pub(crate) fn reject(refusal: impl fmt::Display) -> Self {
+        Self::told(&refusal)
+    }
+
+    #[inline(never)]
+    fn told(refusal: &dyn fmt::Display) -> Self {
+        Self::Reject(refusal.to_string())
     }
 }
 
@@ -31,13 +46,9 @@ impl Stop {
 pub(crate) fn judge(config: &str) -> Result<Verdict, Failure> {
     let verdict = Json::read(config)
         .map_err(|_| Stop::permanent("the configuration is not JSON"))
-        .and_then(|table| {
-            let scheme = Scheme::read(&table).map_err(Stop::permanent)?;
-            authenticate(&scheme)?;
-            Ok(welcome(&scheme))
-        });
+        .and_then(|table| welcome(&Scheme::read(&table).map_err(Stop::permanent)?));
     match verdict {
-        Ok(verdict) => verdict,
+        Ok(verdict) => Ok(verdict),
         Err(Stop::Reject(reason)) => Ok(Verdict::Reject(Rejection {
             status: 401,
             reason,
@@ -46,21 +57,98 @@ pub(crate) fn judge(config: &str) -> Result<Verdict, Failure> {
     }
 }
 
-/// Passes when a signature covers the message and the time is right.
-fn authenticate(scheme: &Scheme<'_>) -> Result<(), Stop> {
-    let lines = webhook::header_values(scheme.signature.header);
-    let candidates = items(&scheme.signature, &lines).map_err(reject)?;
-    let info = OnceCell::new();
-    let timestamp = match &scheme.timestamp {
-        None => None,
-        Some(rule) => {
-            let text = timestamp(&rule.source, scheme, &lines)?;
-            let received_at_ms = info.get_or_init(webhook::info).received_at_ms;
-            window::admit(&text, rule, received_at_ms).map_err(reject)?;
-            Some(text)
+/// An answer to a webhook that asks for one, before or behind its signature; else the way on.
+fn welcome(scheme: &Scheme<'_>) -> Result<Verdict, Stop> {
+    let mut facts = Facts::new(scheme);
+    if let Some(answer) = handshake::answer(&mut facts, false)? {
+        return Ok(answer);
+    }
+    authenticate(&mut facts)?;
+    if let Some(answer) = handshake::answer(&mut facts, true)? {
+        return Ok(answer);
+    }
+    if let Some(event) = scheme.event.and_then(|event| place::text(event, "")) {
+        webhook::set_note("event", &event);
+    }
+    Ok(Verdict::Accept)
+}
+
+/// Passes when a signature covers the message, or each element has one, and the time is right.
+fn authenticate<'a>(facts: &mut Facts<'a>) -> Result<(), Stop> {
+    let scheme = facts.scheme;
+    facts.require(&scheme.require)?;
+    let mut how = scheme.how;
+    for variant in &scheme.variants {
+        if facts.hold(&variant.when)? {
+            facts.require(&variant.require)?;
+            how = variant.how;
+            break;
         }
+    }
+    let Some(items) = scheme.items else {
+        return one(facts, how);
     };
-    let message = message(scheme, timestamp.as_deref(), &info)?;
+    let count = webhook::json_array_slices(items).map_or(0, |slices| slices.len());
+    if count == 0 {
+        return Err(Stop::Reject(format!(
+            "`{items}` in the body is no array, or empty"
+        )));
+    }
+    if count > MAX_ITEMS {
+        return Err(Stop::Reject(format!(
+            "`{items}` in the body has more than {MAX_ITEMS} elements"
+        )));
+    }
+    for index in 0..count {
+        facts.base = format!("{items}/{index}");
+        one(facts, how)?;
+    }
+    facts.base.clear();
+    Ok(())
+}
+
+/// Passes when a signature covers the message and the time is right.
+fn one<'a>(facts: &mut Facts<'a>, how: How<'a>) -> Result<(), Stop> {
+    let scheme = facts.scheme;
+    let lines = place::lines(&scheme.signature, &facts.base).map_err(Stop::reject)?;
+    let candidates = items(&scheme.signature, &lines).map_err(Stop::reject)?;
+    if let Some(rule) = &scheme.timestamp {
+        let text = timestamp(&rule.source, facts, &lines)?;
+        window::admit(&text, rule, facts.info().received_at_ms).map_err(Stop::reject)?;
+        facts.timestamp = Some(text);
+    }
+    if how.algorithm == TOKEN {
+        return token(scheme, &candidates);
+    }
+    if !scheme.any_port {
+        return signature(scheme, how, &facts.message(how.signed)?, &candidates);
+    }
+    let [without, with] = form::either_port(facts.public_url()?);
+    facts.url = Some(without);
+    if signature(scheme, how, &facts.message(how.signed)?, &candidates).is_ok() {
+        return Ok(());
+    }
+    facts.url = Some(with);
+    signature(scheme, how, &facts.message(how.signed)?, &candidates)
+}
+
+/// The timestamp as received; from the lines at hand when it shares the signature's header.
+fn timestamp(source: &Source<'_>, facts: &Facts<'_>, lines: &[Vec<u8>]) -> Result<String, Stop> {
+    let found = if source.place == facts.scheme.signature.place {
+        only_item(source, lines).map(str::to_owned)
+    } else {
+        let lines = place::lines(source, &facts.base).map_err(Stop::reject)?;
+        only_item(source, &lines).map(str::to_owned)
+    };
+    found.map_err(Stop::reject)
+}
+
+fn signature(
+    scheme: &Scheme<'_>,
+    how: How<'_>,
+    message: &Message<'_>,
+    candidates: &[&str],
+) -> Result<(), Stop> {
     let parts: Vec<_> = message
         .iter()
         .map(|part| match part {
@@ -69,123 +157,42 @@ fn authenticate(scheme: &Scheme<'_>) -> Result<(), Stop> {
         })
         .collect();
     let mut malformed = 0;
-    for candidate in &candidates {
-        match crypto::verify(
+    for candidate in candidates {
+        let matches = crypto::verify(
             scheme.key,
-            scheme.algorithm,
+            how.algorithm,
             &parts,
             candidate,
             scheme.encoding,
-        ) {
+        );
+        match matches {
             Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(crypto::CryptoError::Malformed) => malformed += 1,
-            Err(error) => return Err(Stop::Fail(failure(error, scheme))),
+            Err(error) => return Err(failure(error, scheme.key, how.algorithm)),
         }
     }
-    Err(Stop::Reject(if malformed == candidates.len() {
-        "the signature cannot be decoded".into()
+    Err(Stop::reject(if malformed == candidates.len() {
+        "the signature cannot be decoded"
     } else {
-        "the signature does not match".into()
+        "the signature does not match"
     }))
 }
 
-/// The timestamp as received; from the lines at hand when it shares the signature's header.
-fn timestamp(source: &Source<'_>, scheme: &Scheme<'_>, lines: &[Vec<u8>]) -> Result<String, Stop> {
-    let found = if source.header.eq_ignore_ascii_case(scheme.signature.header) {
-        only_item(source, lines).map(str::to_owned)
-    } else {
-        only_item(source, &webhook::header_values(source.header)).map(str::to_owned)
-    };
-    found.map_err(reject)
-}
-
-/// The signed message: texts, and none where the body stands.
-fn message<'a>(
-    scheme: &Scheme<'a>,
-    timestamp: Option<&'a str>,
-    info: &'a OnceCell<WebhookInfo>,
-) -> Result<Vec<Option<Cow<'a, str>>>, Stop> {
-    let mut message = Vec::with_capacity(8);
-    for part in message::parts(scheme.signed) {
-        let part = part.map_err(|_| Stop::permanent("`signed` is wrong in the configuration"))?;
-        message.push(match part {
-            Part::Text(text) => Some(Cow::Borrowed(text)),
-            Part::Body => None,
-            Part::Timestamp => Some(Cow::Borrowed(timestamp.ok_or_else(|| {
-                Stop::permanent("`signed` names a timestamp and the configuration has none")
-            })?)),
-            Part::Method => Some(Cow::Borrowed(
-                info.get_or_init(webhook::info).method.as_str(),
-            )),
-            Part::Path => Some(Cow::Borrowed(info.get_or_init(webhook::info).path.as_str())),
-            Part::Url => Some(Cow::Borrowed(
-                info.get_or_init(webhook::info)
-                    .public_url
-                    .as_deref()
-                    .ok_or_else(|| {
-                        Stop::permanent("`signed` names the url: set `public_url` of the route")
-                    })?,
-            )),
-            Part::Header(header) => {
-                let source = Source {
-                    header,
-                    separator: None,
-                    prefix: "",
-                };
-                let lines = webhook::header_values(header);
-                Some(Cow::Owned(
-                    only_item(&source, &lines).map_err(reject)?.to_owned(),
-                ))
-            }
-            Part::Query(name) => Some(Cow::Owned(webhook::query_param(name).ok_or_else(|| {
-                Stop::Reject(format!("the signed query parameter `{name}` is absent"))
-            })?)),
-        });
+fn token(scheme: &Scheme<'_>, candidates: &[&str]) -> Result<(), Stop> {
+    for candidate in candidates {
+        if crypto::equals_secret(scheme.key, candidate)
+            .map_err(|error| failure(error, scheme.key, TOKEN))?
+        {
+            return Ok(());
+        }
     }
-    Ok(message)
+    Err(Stop::reject("the token does not match"))
 }
 
-/// What an authentic webhook gets: an answer when it asks for one, else the way on.
-fn welcome(scheme: &Scheme<'_>) -> Result<Verdict, Failure> {
-    if let Some(handshake) = &scheme.handshake
-        && json_text(handshake.pointer).as_deref() == Some(handshake.equals)
-    {
-        return answer(handshake);
-    }
-    let event = match scheme.event {
-        Some(Event::Header(name)) => webhook::header(name),
-        Some(Event::Pointer(pointer)) => webhook::json_string(pointer),
-        None => None,
-    };
-    if let Some(event) = event {
-        webhook::set_note("event", &event);
-    }
-    Ok(Verdict::Accept)
-}
-
-fn answer(handshake: &Handshake<'_>) -> Result<Verdict, Failure> {
-    let body = json_text(handshake.respond).ok_or_else(|| {
-        Failure::Permanent(format!(
-            "the handshake has nothing at `{}`",
-            handshake.respond
-        ))
-    })?;
-    let headers = vec![("content-type".into(), handshake.content_type.into())];
-    Ok(Verdict::Respond(Response {
-        status: 200,
-        headers,
-        body,
-    }))
-}
-
-fn reject(refusal: impl std::fmt::Display) -> Stop {
-    Stop::Reject(refusal.to_string())
-}
-
-fn failure(error: crypto::CryptoError, scheme: &Scheme<'_>) -> Failure {
-    let Scheme { key, algorithm, .. } = scheme;
-    match error {
+/// A fault of the host's or of the operator's.
+pub(crate) fn failure(error: crypto::CryptoError, key: &str, algorithm: &str) -> Stop {
+    Stop::Fail(match error {
         crypto::CryptoError::KeyUnavailable => {
             Failure::Temporary(format!("the key `{key}` is not available now"))
         }
@@ -195,5 +202,5 @@ fn failure(error: crypto::CryptoError, scheme: &Scheme<'_>) -> Failure {
         crypto::CryptoError::Unsupported | crypto::CryptoError::Malformed => Failure::Permanent(
             format!("`{algorithm}` is unknown or does not fit the key `{key}`"),
         ),
-    }
+    })
 }

@@ -1,16 +1,21 @@
 //! The bundled plugin `signature`: is the webhook from whom it says it is? Every scheme is
-//! configuration (`scheme`); the host expands presets and keeps the keys. A signature header is
-//! refused for being absent or ambiguous (`header`), a timestamp for its age (`window`), and only
-//! then the host checks the signature over the message that `message` describes.
+//! configuration (`scheme`); the host expands presets and keeps the keys. A signature is refused for
+//! being absent or ambiguous (`place`, `header`), a timestamp for its age (`window`), and only then
+//! the host checks the signature over the message that `message` describes and `facts` fills. A
+//! sender that asks who is there is answered by `handshake`.
 //!
 //! Whatever a sender can send is at worst a rejection; a failure is the operator's or the host's.
 
 pub mod check;
+pub mod form;
 pub mod header;
 pub mod message;
+pub mod place;
 pub mod scheme;
 pub mod window;
 
+mod facts;
+mod handshake;
 mod judge;
 
 use hookgate_sdk::{config, lifecycle, verify};

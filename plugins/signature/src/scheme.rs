@@ -10,10 +10,12 @@ pub const DEFAULT_TOLERANCE_S: u64 = 300;
 pub const DEFAULT_SIGNED: &str = "{body}";
 /// Type of a handshake's answer when none is given.
 pub const DEFAULT_CONTENT_TYPE: &str = "text/plain";
+/// The algorithm that is none: the sender shows the secret itself.
+pub const TOKEN: &str = "token";
 /// Names of the encodings, as configured.
 pub const ENCODINGS: [&str; 3] = ["hex", "base64", "base64url"];
 /// Names of the units of a timestamp.
-pub const UNITS: [&str; 2] = ["s", "ms"];
+pub const UNITS: [&str; 3] = ["s", "ms", "rfc3339"];
 /// Names of the directions in which a timestamp is checked.
 pub const DIRECTIONS: [&str; 2] = ["both", "past"];
 
@@ -22,31 +24,91 @@ pub const DIRECTIONS: [&str; 2] = ["both", "past"];
 pub struct Scheme<'a> {
     /// Name of the key in the host.
     pub key: &'a str,
-    /// Name of the algorithm, as the contract has it.
-    pub algorithm: &'a str,
+    /// How one message is checked, unless a variant says otherwise.
+    pub how: How<'a>,
     /// How the signature is written.
     pub encoding: Encoding,
     /// Where the signatures are.
     pub signature: Source<'a>,
     /// Where the time of signing is and how old it may be.
     pub timestamp: Option<Timestamp<'a>>,
-    /// Template of the signed message.
-    pub signed: &'a str,
+    /// Where the array is in the body whose elements are signed one by one.
+    pub items: Option<&'a str>,
+    /// A list of header names that the signature covers.
+    pub listed: Option<Listed<'a>>,
+    /// Characters whose escapes the sender undoes in the URL before it signs.
+    pub url_decode: &'a str,
+    /// Whether the sender may have put the port into the URL, or left it out.
+    pub any_port: bool,
+    /// What has to hold beside the signature.
+    pub require: Conditions<'a>,
+    /// Other ways of signing, by what the webhook looks like; the first that fits counts.
+    pub variants: Vec<Variant<'a>>,
     /// What is answered here instead of going on.
-    pub handshake: Option<Handshake<'a>>,
+    pub handshakes: Vec<Handshake<'a>>,
     /// What names the event for later plugins.
-    pub event: Option<Event<'a>>,
+    pub event: Option<Place<'a>>,
+    /// The operator's own values.
+    values: &'a [(std::borrow::Cow<'a, str>, Json<'a>)],
 }
 
-/// Items of a header.
+/// What is computed over what.
+#[derive(Debug, Clone, Copy)]
+pub struct How<'a> {
+    /// Name of the algorithm, as the contract has it, or [`TOKEN`].
+    pub algorithm: &'a str,
+    /// Template of the signed message.
+    pub signed: &'a str,
+}
+
+/// Another way of signing.
+#[derive(Debug)]
+pub struct Variant<'a> {
+    /// When it is meant.
+    pub when: Conditions<'a>,
+    /// What is computed then.
+    pub how: How<'a>,
+    /// What has to hold then.
+    pub require: Conditions<'a>,
+}
+
+/// Where a text stands in a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// A header.
+    Header(&'a str),
+    /// A query parameter.
+    Query(&'a str),
+    /// A value in the body.
+    Pointer(&'a str),
+    /// The method.
+    Method,
+}
+
+/// Items of a header, or one text elsewhere.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// Name of the header.
-    pub header: &'a str,
-    /// What stands between items; without it the header has one.
-    pub separator: Option<&'a str>,
+    /// Where they are.
+    pub place: Place<'a>,
+    /// What stands between items; without it there is one.
+    pub separator: Option<char>,
     /// What an item begins with; items that do not are not meant.
     pub prefix: &'a str,
+    /// The header is one of several: `NAME-1`, `NAME-2`, ...
+    pub numbered: bool,
+}
+
+/// A list of header names whose values are signed.
+#[derive(Debug)]
+pub struct Listed<'a> {
+    /// Where the list is.
+    pub source: Source<'a>,
+    /// What stands between the names.
+    pub split: char,
+    /// What stands between the values in the message.
+    pub join: &'a str,
+    /// Whether each value has its name and a colon before it.
+    pub named: bool,
 }
 
 /// The time of signing.
@@ -54,7 +116,7 @@ pub struct Source<'a> {
 pub struct Timestamp<'a> {
     /// Where it is.
     pub source: Source<'a>,
-    /// What it counts.
+    /// How it is written.
     pub unit: Unit,
     /// Distance from the arrival that is still accepted, in seconds.
     pub tolerance_s: u64,
@@ -62,13 +124,15 @@ pub struct Timestamp<'a> {
     pub direction: Direction,
 }
 
-/// What a timestamp counts since the Unix epoch.
+/// How a timestamp is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Seconds.
+    /// Seconds since the Unix epoch.
     Seconds,
-    /// Milliseconds.
+    /// Milliseconds since the Unix epoch.
     Milliseconds,
+    /// As RFC 3339 says.
+    Rfc3339,
 }
 
 /// Which timestamps can be out of tolerance.
@@ -80,26 +144,50 @@ pub enum Direction {
     Past,
 }
 
+/// All of them have to hold.
+pub type Conditions<'a> = Vec<Condition<'a>>;
+
+/// Something that is so or not.
+#[derive(Debug)]
+pub struct Condition<'a> {
+    /// What is looked at.
+    pub place: Place<'a>,
+    /// What it has to be.
+    pub test: Test<'a>,
+}
+
+/// What a text has to be.
+#[derive(Debug, Clone, Copy)]
+pub enum Test<'a> {
+    /// There.
+    Present,
+    /// What this template makes.
+    Equals(&'a str),
+    /// An `https` URL of this host, in which one label may be `*`.
+    Host(&'a str),
+}
+
 /// A webhook that asks for an answer.
 #[derive(Debug)]
 pub struct Handshake<'a> {
-    /// Where the body tells.
-    pub pointer: &'a str,
-    /// What stands there, as text.
-    pub equals: &'a str,
-    /// Where the answer is in the body.
-    pub respond: &'a str,
+    /// When it is one.
+    pub when: Conditions<'a>,
+    /// Whether it is answered only with a right signature.
+    pub signed: bool,
+    /// What has to hold before it is answered.
+    pub require: Conditions<'a>,
+    /// Where the token is that must be the secret of this name.
+    pub token: Option<(Place<'a>, &'a str)>,
+    /// What `{mac}` in the answer is made over, and how it is written.
+    pub mac: Option<(&'a str, Encoding)>,
+    /// What the operator is told.
+    pub log: Option<&'a str>,
+    /// Status of the answer.
+    pub status: u16,
     /// Type of the answer.
     pub content_type: &'a str,
-}
-
-/// What names the event.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A header.
-    Header(&'a str),
-    /// A string in the body.
-    Pointer(&'a str),
+    /// Template of the answer.
+    pub body: &'a str,
 }
 
 impl<'a> Scheme<'a> {
@@ -108,46 +196,103 @@ impl<'a> Scheme<'a> {
     /// # Errors
     /// What is missing, as a sentence for the operator.
     pub fn read(table: &'a Json<'_>) -> Result<Self, &'static str> {
+        let algorithm =
+            text(table, "algorithm").ok_or("`algorithm` is missing in the configuration")?;
+        let how = How {
+            algorithm,
+            signed: text(table, "signed").unwrap_or(DEFAULT_SIGNED),
+        };
         Ok(Self {
             key: text(table, "keys").ok_or("`keys` is missing in the configuration")?,
-            algorithm: text(table, "algorithm")
-                .ok_or("`algorithm` is missing in the configuration")?,
+            how,
             encoding: match text(table, "encoding") {
-                Some("hex") => Encoding::Hex,
-                Some("base64") => Encoding::Base64,
-                Some("base64url") => Encoding::Base64url,
-                _ => return Err("`encoding` is missing or unknown in the configuration"),
+                None if algorithm == TOKEN => Encoding::Hex,
+                Some(name) => encoding(name).ok_or("`encoding` is unknown in the configuration")?,
+                None => return Err("`encoding` is missing in the configuration"),
             },
             signature: table
                 .get("signature")
                 .and_then(Source::read)
-                .ok_or("`signature.header` is missing in the configuration")?,
+                .ok_or("`signature` does not say where it is in the configuration")?,
             timestamp: optional(
                 table.get("timestamp"),
                 Timestamp::read,
                 "`timestamp` is incomplete in the configuration",
             )?,
-            signed: text(table, "signed").unwrap_or(DEFAULT_SIGNED),
-            handshake: optional(
-                table.get("handshake"),
-                Handshake::read,
-                "`handshake` is incomplete in the configuration",
+            items: text(table, "items"),
+            listed: optional(
+                table.get("listed"),
+                Listed::read,
+                "`listed` is incomplete in the configuration",
             )?,
+            url_decode: text(table, "url_decode").unwrap_or_default(),
+            any_port: is_true(table, "any_port"),
+            require: conditions(table, "require")
+                .ok_or("`require` is incomplete in the configuration")?,
+            variants: each(table, "variants", |variant| Variant::read(variant, how))
+                .ok_or("`variants` is incomplete in the configuration")?,
+            handshakes: each(table, "handshakes", Handshake::read)
+                .ok_or("`handshakes` is incomplete in the configuration")?,
             event: optional(
                 table.get("event"),
-                Event::read,
+                Place::read,
                 "`event` is incomplete in the configuration",
             )?,
+            values: table.get("values").map(Json::members).unwrap_or_default(),
         })
+    }
+
+    /// The operator's value of that name.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&'a str> {
+        let (_, value) = self.values.iter().find(|(key, _)| key == name)?;
+        value.as_text()
+    }
+}
+
+impl<'a> Place<'a> {
+    #[inline(never)]
+    pub(crate) fn read(table: &'a Json<'_>) -> Option<Self> {
+        text(table, "header")
+            .map(Self::Header)
+            .or_else(|| text(table, "pointer").map(Self::Pointer))
+            .or_else(|| text(table, "query").map(Self::Query))
     }
 }
 
 impl<'a> Source<'a> {
+    /// One text, whatever it begins with.
+    #[must_use]
+    pub fn whole(place: Place<'a>) -> Self {
+        Self {
+            place,
+            separator: None,
+            prefix: "",
+            numbered: false,
+        }
+    }
+
+    #[inline(never)]
     fn read(table: &'a Json<'_>) -> Option<Self> {
         Some(Self {
-            header: text(table, "header")?,
-            separator: text(table, "separator"),
+            place: Place::read(table)?,
+            separator: match table.get("separator") {
+                None => None,
+                Some(_) => Some(character(table, "separator")?),
+            },
             prefix: text(table, "prefix").unwrap_or_default(),
+            numbered: is_true(table, "numbered"),
+        })
+    }
+}
+
+impl<'a> Listed<'a> {
+    fn read(table: &'a Json<'_>) -> Option<Self> {
+        Some(Self {
+            source: Source::read(table)?,
+            split: character(table, "split")?,
+            join: text(table, "join")?,
+            named: is_true(table, "named"),
         })
     }
 }
@@ -159,6 +304,7 @@ impl<'a> Timestamp<'a> {
             unit: match text(table, "unit") {
                 None | Some("s") => Unit::Seconds,
                 Some("ms") => Unit::Milliseconds,
+                Some("rfc3339") => Unit::Rfc3339,
                 Some(_) => return None,
             },
             tolerance_s: match table.get("tolerance_s") {
@@ -174,27 +320,109 @@ impl<'a> Timestamp<'a> {
     }
 }
 
-impl<'a> Handshake<'a> {
-    fn read(table: &'a Json<'_>) -> Option<Self> {
-        let respond = table.get("respond")?;
+impl<'a> Variant<'a> {
+    fn read(table: &'a Json<'_>, base: How<'a>) -> Option<Self> {
         Some(Self {
-            pointer: text(table, "pointer")?,
-            equals: table.get("equals")?.scalar()?,
-            respond: text(respond, "pointer")?,
-            content_type: text(respond, "content_type").unwrap_or(DEFAULT_CONTENT_TYPE),
+            when: conditions(table, "when").filter(|when| !when.is_empty())?,
+            how: How {
+                algorithm: text(table, "algorithm").unwrap_or(base.algorithm),
+                signed: text(table, "signed").unwrap_or(base.signed),
+            },
+            require: conditions(table, "require")?,
         })
     }
 }
 
-impl<'a> Event<'a> {
+impl<'a> Condition<'a> {
     fn read(table: &'a Json<'_>) -> Option<Self> {
-        let header = text(table, "header").map(Self::Header);
-        header.or_else(|| text(table, "pointer").map(Self::Pointer))
+        if let Some(method) = text(table, "method") {
+            return Some(Self {
+                place: Place::Method,
+                test: Test::Equals(method),
+            });
+        }
+        let test = match (table.get("equals"), text(table, "host")) {
+            (Some(equals), None) => Test::Equals(equals.scalar()?),
+            (None, Some(host)) => Test::Host(host),
+            (None, None) => Test::Present,
+            (Some(_), Some(_)) => return None,
+        };
+        let place = Place::read(table)?;
+        Some(Self { place, test })
     }
 }
 
+impl<'a> Handshake<'a> {
+    fn read(table: &'a Json<'_>) -> Option<Self> {
+        let place = |name| -> Option<Option<(Place<'a>, &'a Json<'_>)>> {
+            match table.get(name) {
+                None => Some(None),
+                Some(found) => Some(Some((Place::read(found)?, found))),
+            }
+        };
+        Some(Self {
+            when: conditions(table, "when").filter(|when| !when.is_empty())?,
+            signed: !matches!(table.get("signed"), Some(Json::Bool(false))),
+            require: conditions(table, "require")?,
+            token: match place("token")? {
+                None => None,
+                Some((place, token)) => Some((place, text(token, "key")?)),
+            },
+            mac: match table.get("mac") {
+                None => None,
+                Some(mac) => Some((text(mac, "message")?, encoding(text(mac, "encoding")?)?)),
+            },
+            log: text(table, "log"),
+            status: match table.get("status") {
+                None => 200,
+                Some(status) => status.as_u64()?.try_into().ok()?,
+            },
+            content_type: text(table, "content_type").unwrap_or(DEFAULT_CONTENT_TYPE),
+            body: text(table, "body").unwrap_or_default(),
+        })
+    }
+}
+
+fn encoding(name: &str) -> Option<Encoding> {
+    Some(match name {
+        "hex" => Encoding::Hex,
+        "base64" => Encoding::Base64,
+        "base64url" => Encoding::Base64url,
+        _ => return None,
+    })
+}
+
+#[inline(never)]
 fn text<'a>(table: &'a Json<'_>, name: &str) -> Option<&'a str> {
     table.get(name)?.as_text()
+}
+
+/// The one character of a text.
+#[inline(never)]
+fn character(table: &Json<'_>, name: &str) -> Option<char> {
+    let mut characters = text(table, name)?.chars();
+    characters.next().filter(|_| characters.as_str().is_empty())
+}
+
+fn is_true(table: &Json<'_>, name: &str) -> bool {
+    matches!(table.get(name), Some(Json::Bool(true)))
+}
+
+/// The conditions in member `name`; none given is none; no vector when one cannot be read.
+fn conditions<'a>(table: &'a Json<'_>, name: &str) -> Option<Conditions<'a>> {
+    each(table, name, Condition::read)
+}
+
+fn each<'a, 'j, T>(
+    table: &'a Json<'j>,
+    name: &str,
+    read: impl Fn(&'a Json<'j>) -> Option<T>,
+) -> Option<Vec<T>> {
+    match table.get(name) {
+        None => Some(Vec::new()),
+        Some(Json::List(elements)) => elements.iter().map(read).collect(),
+        Some(_) => None,
+    }
 }
 
 /// None when there is no table; the problem when there is one that cannot be read.
@@ -208,7 +436,7 @@ fn optional<'a, 'j, T>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Direction, Event, Json, Scheme, Unit};
+    use super::{Direction, Json, Place, Scheme, Unit};
 
     #[test]
     fn what_is_not_said_has_a_default() {
@@ -219,7 +447,7 @@ mod tests {
         .unwrap();
         let scheme = Scheme::read(&table).unwrap();
         assert_eq!(
-            (scheme.signed, scheme.signature.separator),
+            (scheme.how.signed, scheme.signature.separator),
             ("{body}", None)
         );
         let timestamp = scheme.timestamp.unwrap();
@@ -227,7 +455,20 @@ mod tests {
             (timestamp.unit, timestamp.tolerance_s, timestamp.direction),
             (Unit::Seconds, 300, Direction::Both)
         );
-        assert!(matches!(scheme.event, Some(Event::Pointer("/type"))));
+        assert_eq!(scheme.event, Some(Place::Pointer("/type")));
+    }
+
+    #[test]
+    fn a_variant_differs_in_what_it_says_only() {
+        let table = Json::read(
+            r#"{"keys":"k","algorithm":"rsa-v1_5-sha1","encoding":"base64","signature":{"pointer":"/s"},
+                "signed":"{json:/a}",
+                "variants":[{"when":[{"pointer":"/v","equals":"2"}],"algorithm":"rsa-v1_5-sha256"}]}"#,
+        )
+        .unwrap();
+        let scheme = Scheme::read(&table).unwrap();
+        assert_eq!(scheme.variants[0].how.algorithm, "rsa-v1_5-sha256");
+        assert_eq!(scheme.variants[0].how.signed, "{json:/a}");
     }
 
     #[test]
@@ -239,7 +480,13 @@ mod tests {
             r#""timestamp":{"header":"t","unit":"us"}"#,
             r#""timestamp":{"header":"t","direction":"future"}"#,
             r#""timestamp":{}"#,
-            r#""handshake":{"pointer":"/type"}"#,
+            r#""handshakes":{"when":[]}"#,
+            r#""handshakes":[{"body":"x"}]"#,
+            r#""handshakes":[{"when":[{"pointer":"/a"}],"token":{"query":"q"}}]"#,
+            r#""require":[{"equals":"x"}]"#,
+            r#""require":[{"pointer":"/a","equals":"x","host":"y"}]"#,
+            r#""variants":[7]"#,
+            r#""listed":{"header":"h"}"#,
             r#""event":{}"#,
         ] {
             let text = format!("{base},{part}}}");

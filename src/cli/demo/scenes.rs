@@ -8,8 +8,8 @@ use http::StatusCode;
 use super::upstream::{Received, Upstream};
 use super::{Stage, secret};
 use crate::cli::samples;
-use crate::cli::send::{call, tamper};
-use crate::cli::sign::sign;
+use crate::cli::send::call;
+use crate::cli::sign::{Order, sign};
 use crate::delivery::Answer;
 use crate::preset;
 use crate::webhook::Arrival;
@@ -183,24 +183,18 @@ async fn run(
 async fn send(webhook: &Webhook, stage: &Stage) -> Result<Answer, String> {
     let preset = preset::find(webhook.preset).ok_or("no such preset")?;
     let body = samples::find(webhook.preset, webhook.event).ok_or("no such sample")?;
-    let secret = webhook.secret.as_bytes();
-    let mut signed = sign(
+    let url = format!("http://{}{}", stage.gate, webhook.route);
+    let order = Order {
         preset,
-        webhook.event,
-        body.as_bytes(),
-        secret,
-        Arrival::now(),
-    )
-    .map_err(|error| error.to_string())?;
-    if webhook.tampered {
-        tamper(&mut signed.body);
-    }
-    call(
-        &format!("http://{}{}", stage.gate, webhook.route),
-        signed,
-        None,
-    )
-    .await
+        scheme: &preset.scheme,
+        event: webhook.event,
+        body,
+        url: &url,
+        secret: webhook.secret.as_bytes(),
+        tamper: webhook.tampered,
+    };
+    let signed = sign(&order, Arrival::now()).map_err(|error| error.to_string())?;
+    call(&url, signed, None).await
 }
 
 fn expect(answer: Option<&Answer>, status: StatusCode, seen: &[Received], count: usize) -> bool {

@@ -205,13 +205,19 @@ pub async fn check(folder: &TempDir, toml: &str) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
+/// A port that nobody has at the moment: `send` reads it from the configuration.
+pub fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
 /// A folder for a configuration and its files.
 pub fn folder() -> Arc<TempDir> {
     Arc::new(TempDir::new().unwrap())
 }
 
 /// One cache of compiled plugins for all tests of a run.
-fn cache() -> std::path::PathBuf {
+pub fn cache() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache")
 }
 

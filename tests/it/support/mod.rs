@@ -8,7 +8,7 @@ mod sender;
 mod upstream;
 
 pub use certs::Authority;
-pub use gate::{Gate, check, folder};
+pub use gate::{Gate, cache, check, folder, free_port};
 pub use guest::guest;
 pub use h2::H2;
 pub use sender::{Answer, Call, Connection, base64, github, hex, mac};

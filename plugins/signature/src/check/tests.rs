@@ -27,8 +27,8 @@ fn whole_schemes_have_no_problem() {
         "signature":{"header":"x-slack-signature","prefix":"v0="},
         "timestamp":{"header":"x-slack-request-timestamp"},
         "signed":"v0:{timestamp}:{body}",
-        "handshake":{"pointer":"/type","equals":"url_verification",
-                     "respond":{"pointer":"/challenge","content_type":"text/plain"}}}"#;
+        "handshakes":[{"when":[{"pointer":"/type","equals":"url_verification"}],
+                       "body":"{json:/challenge}"}]}"#;
     let standard = r#"{"keys":"keys","algorithm":"hmac-sha256","encoding":"base64",
         "signature":{"header":"webhook-signature","separator":" ","prefix":"v1,"},
         "timestamp":{"header":"webhook-timestamp"},
@@ -116,16 +116,82 @@ fn a_tolerance_of_nothing_is_a_mistake() {
 #[test]
 fn a_handshake_is_complete_or_refused() {
     let found = check(&scheme(
-        r#","handshake":{"pointer":"type","equals":[],"respond":{}}"#,
+        r#","handshakes":[{"when":[{"pointer":"type","equals":[]}],"mac":{},"token":{"query":"q"},
+            "status":302,"body":"{mac}{boddy}"},{"body":"{mac}"},7]"#,
     ));
     let places: Vec<_> = found.iter().map(|(at, _)| at.as_str()).collect();
     assert_eq!(
         places,
         [
-            "/handshake/pointer",
-            "/handshake/equals",
-            "/handshake/respond"
+            "/handshakes/0/when/0/pointer",
+            "/handshakes/0/when/0/equals",
+            "/handshakes/0/token",
+            "/handshakes/0/mac",
+            "/handshakes/0/mac",
+            "/handshakes/0/status",
+            "/handshakes/0/body",
+            "/handshakes/1",
+            "/handshakes/1/body",
+            "/handshakes/2"
         ]
+    );
+}
+
+#[test]
+fn what_is_not_signed_is_said() {
+    let partial = r#","signed":"{json:/a}""#;
+    assert!(problem(partial).1.contains("a part of the body only"));
+    assert_eq!(
+        check(&scheme(&[partial, r#","body_unsigned":true"#].concat())),
+        []
+    );
+    for whole in ["{form}", "{crc32}", "{sha256}"] {
+        assert_eq!(check(&scheme(&format!(r#","signed":"{whole}""#))), []);
+    }
+}
+
+#[test]
+fn a_slot_that_needs_something_says_what() {
+    let value = problem(r#","signed":"{value:id}{body}""#);
+    assert!(value.1.contains("values = { id = "), "{value:?}");
+    assert_eq!(
+        check(&scheme(
+            r#","signed":"{value:id}{body}","values":{"id":"x"}"#
+        )),
+        []
+    );
+    assert!(
+        problem(r#","signed":"{listed}{body}""#)
+            .1
+            .contains("`listed` table")
+    );
+    assert!(
+        problem(r#","signed":"{mac}{body}""#)
+            .1
+            .contains("handshake")
+    );
+}
+
+#[test]
+fn a_token_needs_no_encoding_and_covers_nothing() {
+    let token = r#"{"keys":"k","algorithm":"token","signature":{"pointer":"/clientState"}}"#;
+    assert_eq!(check(token), []);
+}
+
+#[test]
+fn a_variant_is_held_to_the_same_rules() {
+    let with = |variant: &str| {
+        check(&scheme(&format!(
+            r#","variants":[{{"when":[{{"query":"q"}}]{variant}}}]"#
+        )))
+    };
+    assert_eq!(with(""), []);
+    assert_eq!(with(r#","signed":"{url}""#)[0].0, "/variants/0/signed");
+    let digest = r#","signed":"{url}","require":[{"query":"q","equals":"{sha256}"}]"#;
+    assert_eq!(with(digest), []);
+    assert_eq!(
+        with(r#","algorithm":"sha256""#)[0].0,
+        "/variants/0/algorithm"
     );
 }
 
@@ -137,6 +203,12 @@ fn an_event_has_one_source() {
         "/event"
     );
     assert_eq!(problem(r#","event":"x-github-event""#).0, "/event");
+}
+
+#[test]
+fn a_separator_is_one_character() {
+    let separator = scheme("").replace(r#""x-sig""#, r#""x-sig","separator":", ""#);
+    assert_eq!(check(&separator)[0].0, "/signature/separator");
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! Texts of the webhook, from wherever the configuration says they are.
+
+use hookgate_sdk::{json_text, webhook};
+
+use crate::header::{MAX_CANDIDATES, Refusal, only_item};
+use crate::scheme::{Place, Source};
+
+/// The lines of a header, or the one text that stands elsewhere; `base` is the pointer of the
+/// element that is looked at.
+///
+/// # Errors
+/// When a numbered header is repeated: there is no saying which value counts.
+// Here and below: what is called from many places is compiled once, for the component's size.
+#[inline(never)]
+pub(crate) fn lines<'s>(source: &Source<'s>, base: &str) -> Result<Vec<Vec<u8>>, Refusal<'s>> {
+    Ok(match source.place {
+        Place::Header(name) if source.numbered => return numbered(name),
+        Place::Header(name) => webhook::header_values(name),
+        elsewhere => text(elsewhere, base)
+            .map(String::into_bytes)
+            .into_iter()
+            .collect(),
+    })
+}
+
+/// The value of a header that has one.
+///
+/// # Errors
+/// When it is absent, repeated or no text.
+#[inline(never)]
+pub(crate) fn header(name: &str) -> Result<String, Refusal<'_>> {
+    let source = Source::whole(Place::Header(name));
+    let lines = lines(&source, "")?;
+    Ok(only_item(&source, &lines)?.to_owned())
+}
+
+/// `NAME-1`, `NAME-2`, ... until one is absent.
+fn numbered(name: &str) -> Result<Vec<Vec<u8>>, Refusal<'_>> {
+    let place = Place::Header(name);
+    let mut found = Vec::new();
+    for number in 1..=MAX_CANDIDATES + 1 {
+        let name = format!("{name}-{number}");
+        let source = Source::whole(Place::Header(&name));
+        let mut values = lines(&source, "").unwrap_or_default();
+        match values.len() {
+            0 => break,
+            1 => found.append(&mut values),
+            _ => return Err(Refusal::Repeated(place)),
+        }
+    }
+    Ok(found)
+}
+
+/// The first text at a place.
+#[inline(never)]
+pub(crate) fn text(place: Place<'_>, base: &str) -> Option<String> {
+    match place {
+        Place::Header(name) => webhook::header(name),
+        Place::Query(name) => webhook::query_param(name),
+        Place::Pointer(pointer) if base.is_empty() => json_text(pointer),
+        Place::Pointer(pointer) => json_text(&[base, pointer].concat()),
+        Place::Method => Some(webhook::info().method),
+    }
+}
+
+/// Whether `url` is an `https` URL of a host that `pattern` means; `*` stands for one label.
+#[must_use]
+pub fn is_of_host(url: &str, pattern: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://") else {
+        return false;
+    };
+    // With user information, a port or a backslash it is not what a provider writes.
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let (mut labels, mut wanted) = (host.split('.'), pattern.split('.'));
+    loop {
+        match (labels.next(), wanted.next()) {
+            (None, None) => return true,
+            (Some(label), Some("*")) if is_label(label) => {}
+            (Some(label), Some(wanted)) if label.eq_ignore_ascii_case(wanted) => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_host;
+
+    #[test]
+    fn a_host_is_compared_label_by_label() {
+        let sns = "sns.*.amazonaws.com";
+        assert!(is_of_host(
+            "https://sns.eu-west-1.amazonaws.com/?Action=x",
+            sns
+        ));
+        assert!(is_of_host("https://sns.us-east-1.amazonaws.com", sns));
+        for url in [
+            "http://sns.eu-west-1.amazonaws.com/",
+            "https://sns.eu-west-1.amazonaws.com.evil.example/",
+            "https://evil.example/sns.eu-west-1.amazonaws.com/",
+            "https://sns.evil.example#.amazonaws.com/",
+            "https://sns.a.b.amazonaws.com/",
+            "https://sns..amazonaws.com/",
+            "https://sns.eu@evil.amazonaws.com/",
+            "https://x@sns.eu-west-1.amazonaws.com/",
+            "https://sns.eu-west-1.amazonaws.com:8443/",
+            "https://sns.eu-west-1.amazonaws.com\\@evil.example/",
+            "//sns.eu-west-1.amazonaws.com/",
+            "",
+        ] {
+            assert!(!is_of_host(url, sns), "{url}");
+        }
+    }
+}
