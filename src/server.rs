@@ -3,6 +3,7 @@
 //! One control thread (signals, reload, admin) and one worker thread a core, each with a runtime, an
 //! accept socket and upstream connections of its own; a webhook never leaves its worker.
 
+mod letters;
 mod operators;
 mod running;
 mod worker;
@@ -174,6 +175,7 @@ impl Server {
             flush_until,
             workers: Vec::new(),
         };
+        let mut dispatches = Vec::new();
         for (index, sockets) in sockets.into_workers().into_iter().enumerate() {
             let dispatch = Dispatch::new(
                 index,
@@ -189,6 +191,7 @@ impl Server {
                 foundation.telemetry.clone(),
                 running.connections.watch(),
             );
+            dispatches.push(dispatch.clone());
             let (shared, connections) = (shared.clone(), running.connections.watch());
             let flush_until = flush.clone();
             let worker = Worker {
@@ -203,7 +206,7 @@ impl Server {
             running.workers.push(worker.start()?);
         }
         if let Some(bound) = admin {
-            running.serve_admin(bound, &shared, foundation, reload)?;
+            running.serve_admin(bound, &shared, foundation, dispatches, reload)?;
         }
         running.readiness.enter(Phase::Ready);
         Ok(running)

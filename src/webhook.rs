@@ -32,6 +32,25 @@ impl WebhookId {
         fastrand::fill(&mut random);
         Self(uuid::Builder::from_unix_timestamp_millis(now.unix_ms(), &random).into_uuid())
     }
+
+    /// Its sixteen bytes, as they are stored.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// From what [`to_bytes`](Self::to_bytes) gave.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// From the text that logs and answers show; nothing where it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("wh_").filter(|hex| hex.len() == 32)?;
+        Uuid::try_parse(hex).ok().map(Self)
+    }
 }
 
 /// `wh_` and 32 digits.
@@ -94,6 +113,12 @@ impl Arrival {
             wall: SystemTime::now(),
             instant: Instant::now(),
         }
+    }
+
+    /// A moment that was stamped before, read from where it was stored.
+    #[must_use]
+    pub fn stored(wall: SystemTime, instant: Instant) -> Self {
+        Self { wall, instant }
     }
 
     /// Milliseconds since the Unix epoch; 0 for a clock set before it.
@@ -280,6 +305,12 @@ mod tests {
         assert_eq!(id.text().as_str(), id.to_string());
         assert!(id.to_string().starts_with("wh_"));
         assert_eq!(id.to_string().len(), 35);
+        assert_eq!(WebhookId::parse(id.text().as_str()), Some(id));
+        assert_eq!(WebhookId::from_bytes(id.to_bytes()), id);
+        let digits = "0123456789abcdef0123456789abcdef";
+        for text in ["", "wh_", digits, "wh_x123456789abcdef0123456789abcdef"] {
+            assert_eq!(WebhookId::parse(text), None, "{text}");
+        }
     }
 
     #[test]

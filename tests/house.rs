@@ -46,7 +46,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "admin",
-        &["delivery", "drain", "gate", "plugin", "secret", "telemetry"],
+        &[
+            "delivery",
+            "drain",
+            "gate",
+            "plugin",
+            "secret",
+            "telemetry",
+            "webhook",
+        ],
     ),
     (
         "config",

@@ -5,6 +5,7 @@
 //! is decided in `access`, what is shown is in `views`, the page for people in `page`.
 
 mod access;
+mod letters;
 mod page;
 mod reply;
 mod views;
@@ -23,10 +24,16 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::delivery::{Filter, Replayed};
 use crate::secret::Secret;
 use crate::telemetry::{Event, Exposition, Telemetry};
+use crate::webhook::WebhookId;
+use letters::Deed;
 
-pub use views::{BufferView, DeadLetterView, RouteView, StateView, UpstreamView};
+pub use views::{
+    BufferView, DeadLetterView, FoundView, RouteView, StateView, TriedView, UpstreamView,
+    WebhookView,
+};
 
 /// Where admin listens and who may ask.
 #[derive(Clone, Debug)]
@@ -156,6 +163,11 @@ pub enum ReloadOutcome {
     },
 }
 
+/// Lists dead letters.
+pub type List = dyn Fn(&Filter) -> Vec<DeadLetterView> + Send + Sync;
+/// Replays dead letters.
+pub type Replay = dyn Fn(&Filter, Option<&str>) -> Result<Replayed, String> + Send + Sync;
+
 /// What admin shows, and whom it asks.
 #[derive(Clone)]
 pub struct State {
@@ -165,8 +177,14 @@ pub struct State {
     pub readiness: Arc<Readiness>,
     /// Takes a fresh look at the plan and the buffer.
     pub snapshot: Arc<dyn Fn() -> StateView + Send + Sync>,
-    /// Lists the dead letters, newest last.
-    pub dead_letters: Arc<dyn Fn() -> Vec<DeadLetterView> + Send + Sync>,
+    /// Lists the dead letters that are meant, newest last.
+    pub dead_letters: Arc<List>,
+    /// Where the deliveries of a webhook are.
+    pub find: Arc<dyn Fn(WebhookId) -> Vec<FoundView> + Send + Sync>,
+    /// Lets dead letters wait for an attempt again, perhaps at another upstream; or why not.
+    pub replay: Arc<Replay>,
+    /// Forgets dead letters.
+    pub discard: Arc<dyn Fn(&Filter) -> usize + Send + Sync>,
     /// The server's ear; a full one means that a reload is under way.
     pub reload: mpsc::Sender<ReloadRequest>,
 }
@@ -198,6 +216,8 @@ enum Endpoint {
     Metrics,
     State,
     DeadLetters,
+    Webhooks,
+    Deed(Deed),
     Reload,
     Page,
 }
@@ -210,6 +230,9 @@ impl Endpoint {
             "/metrics" => Some(Self::Metrics),
             "/api/state" => Some(Self::State),
             "/api/dead-letters" => Some(Self::DeadLetters),
+            "/api/dead-letters/replay" => Some(Self::Deed(Deed::Replay)),
+            "/api/dead-letters/discard" => Some(Self::Deed(Deed::Discard)),
+            "/api/webhooks" => Some(Self::Webhooks),
             "/api/reload" => Some(Self::Reload),
             "/" => Some(Self::Page),
             _ => None,
@@ -218,14 +241,14 @@ impl Endpoint {
 
     fn allows(self, method: &Method) -> bool {
         match self {
-            Self::Reload => method == Method::POST,
+            Self::Reload | Self::Deed(_) => method == Method::POST,
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
 
     fn allow_header(self) -> &'static str {
         match self {
-            Self::Reload => "POST",
+            Self::Reload | Self::Deed(_) => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -332,10 +355,9 @@ impl Admin {
             Endpoint::Ready => ready(phase),
             Endpoint::Metrics => self.metrics(request),
             Endpoint::State => reply::json(StatusCode::OK, &overview()),
-            Endpoint::DeadLetters => {
-                let dead_letters = (state.dead_letters)();
-                reply::json(StatusCode::OK, &views::DeadLetters { dead_letters })
-            }
+            Endpoint::DeadLetters => letters::list(state, request),
+            Endpoint::Webhooks => letters::find(state, request),
+            Endpoint::Deed(deed) => letters::act(state, request, deed),
             Endpoint::Reload => self.reload().await,
             Endpoint::Page => page::answer(&overview()),
         }

@@ -13,6 +13,7 @@ use super::{
     Admin, BindError, BufferView, DeadLetterView, Phase, Readiness, ReloadOutcome, ReloadRequest,
     RouteView, Settings, State, StateView, UpstreamView,
 };
+use crate::delivery::Replayed;
 use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 
@@ -53,7 +54,10 @@ fn house(token: Option<&str>) -> House {
             },
             dead_letters: 1,
         }),
-        dead_letters: Arc::new(|| {
+        find: Arc::new(|_| Vec::new()),
+        replay: Arc::new(|_, _| Ok(Replayed::default())),
+        discard: Arc::new(|_| 2),
+        dead_letters: Arc::new(|_| {
             vec![DeadLetterView {
                 id: "wh_1".to_owned(),
                 route: "github".to_owned(),
@@ -62,6 +66,8 @@ fn house(token: Option<&str>) -> House {
                 reason: "410 Gone".to_owned(),
                 arrived_at: "2026-11-20T20:17:02Z".parse().unwrap(),
                 given_up_at: "2026-11-20T20:18:02Z".parse().unwrap(),
+                tried: Vec::new(),
+                webhook: None,
             }]
         }),
         reload,
@@ -175,8 +181,26 @@ async fn dead_letters_are_listed_without_their_bodies() {
     let expected = json!({"dead_letters": [{
         "id": "wh_1", "route": "github", "upstream": "ci", "attempts": 3, "reason": "410 Gone",
         "arrived_at": "2026-11-20T20:17:02Z", "given_up_at": "2026-11-20T20:18:02Z",
+        "tried": [],
     }]});
     assert_eq!(object(response).await, expected);
+}
+
+#[tokio::test]
+async fn dead_letters_are_not_discarded_by_accident() {
+    let house = house(None);
+    let ask = async |call: &str| ask(&house.admin, call, &[LOCAL]).await;
+
+    let (all, said) = ask("POST /api/dead-letters/discard").await;
+    assert_eq!(all, 400);
+    assert!(body(said).await.contains("`all=true`"));
+    let (read, _) = ask("GET /api/dead-letters/discard?route=hook").await;
+    assert_eq!(read, 405);
+    for query in ["route=hook", "all=true"] {
+        let (some, said) = ask(&format!("POST /api/dead-letters/discard?{query}")).await;
+        assert_eq!(some, 200);
+        assert_eq!(object(said).await, json!({"discarded": 2}));
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! What admin shows, as plain values: names, counts and times; never a body, never a secret.
+//! What admin shows, as plain values: names, counts and times; never a secret of ours, and a body only
+//! where one dead letter is asked for.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -78,6 +79,76 @@ pub struct DeadLetterView {
     pub arrived_at: Timestamp,
     /// When it was given up.
     pub given_up_at: Timestamp,
+    /// How the last attempts failed.
+    pub tried: Vec<TriedView>,
+    /// What was received; only where one webhook is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookView>,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct TriedView {
+    /// Counted from 1.
+    pub attempt: u32,
+    /// From the webhook's arrival to the failure.
+    pub after_ms: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A webhook as it was received.
+#[derive(Clone, Debug, Serialize)]
+pub struct WebhookView {
+    /// As on the wire.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// In order; what is no UTF-8 is replaced.
+    pub fields: Vec<(String, String)>,
+    /// As text; what is no UTF-8 is replaced.
+    pub body: String,
+    /// The body's length in bytes.
+    pub body_bytes: usize,
+}
+
+/// A delivery that is held.
+#[derive(Clone, Debug, Serialize)]
+pub struct FoundView {
+    /// By name.
+    pub route: String,
+    /// By name.
+    pub upstream: String,
+    /// `waiting`, `in-flight` or `dead`.
+    pub state: &'static str,
+    /// That were made; not known of one in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Until its next attempt, unless it waits for its upstream or for another delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_in_ms: Option<u64>,
+    /// How the last attempts failed.
+    pub tried: Vec<TriedView>,
+}
+
+/// `/api/webhooks`.
+#[derive(Serialize)]
+pub(super) struct Webhook {
+    pub(super) id: String,
+    pub(super) deliveries: Vec<FoundView>,
+}
+
+/// `/api/dead-letters/replay`.
+#[derive(Serialize)]
+pub(super) struct Replayed {
+    pub(super) replayed: usize,
+    pub(super) kept: usize,
+}
+
+/// `/api/dead-letters/discard`.
+#[derive(Serialize)]
+pub(super) struct Discarded {
+    pub(super) discarded: usize,
 }
 
 /// `/live`.

@@ -11,6 +11,7 @@ mod run;
 mod samples;
 mod send;
 mod sign;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ enum Command {
     Routes(Routes),
     /// Send a realistic, correctly signed webhook of a provider.
     Send(Send),
+    /// Where a webhook is, and dead letters: listed, shown, replayed, discarded. Asks a running gate.
+    Webhooks(Webhooks),
     /// Show it all on this machine: a gate, an upstream that can fail, and a sender.
     Demo(Demo),
     /// Print the JSON Schema of the configuration, for editors.
@@ -133,6 +136,78 @@ struct Send {
 }
 
 #[derive(Debug, Args)]
+struct Webhooks {
+    #[command(subcommand)]
+    what: What,
+    /// Where the gate's operators look.
+    #[arg(
+        long,
+        global = true,
+        env = "HOOKGATE_ADMIN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9119"
+    )]
+    admin: String,
+    /// The environment variable that holds the token of `admin.token`.
+    #[arg(long, global = true, value_name = "NAME")]
+    token_env: Option<String>,
+    /// Print the answer as it comes.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Where a webhook is: its state, its attempts, and why they failed.
+    Find {
+        /// As in the answer's `hookgate-id` and in the log.
+        id: String,
+    },
+    /// List dead letters, oldest first.
+    List(Which),
+    /// Show a dead letter: its attempts, head and body.
+    Show {
+        /// The webhook's.
+        id: String,
+    },
+    /// Let dead letters wait for an attempt again, by the configuration in force.
+    Replay {
+        #[command(flatten)]
+        which: Which,
+        /// To this upstream instead of the one that did not take it.
+        #[arg(long, value_name = "UPSTREAM")]
+        to: Option<String>,
+    },
+    /// Forget dead letters.
+    Discard(Which),
+}
+
+/// Which dead letters are meant.
+#[derive(Debug, Args)]
+struct Which {
+    /// Of this webhook.
+    id: Option<String>,
+    /// Of this route.
+    #[arg(long)]
+    route: Option<String>,
+    /// Not taken by this upstream.
+    #[arg(long)]
+    upstream: Option<String>,
+    /// With this in their reason.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Given up at this time or later: `2026-11-21T13:00:00Z`.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Given up before this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
 struct Demo {
     /// Show everything, then end.
     #[arg(long)]
@@ -147,6 +222,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Routes(options) => routes::routes(&options),
         Command::Send(options) => send::send(&options),
+        Command::Webhooks(options) => webhooks::webhooks(&options),
         Command::Demo(options) => demo::demo(&options),
         Command::Schema => {
             print!("{}", crate::config::schema());

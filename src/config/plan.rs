@@ -17,7 +17,7 @@ use super::server;
 use super::steps::Shelf;
 use super::upstreams;
 use crate::admin;
-use crate::delivery::{Bounds, Buffer, Share, Upstream};
+use crate::delivery::{Bounds, Buffer, Contract, Share, Upstream};
 use crate::gate::Routes;
 use crate::listener;
 use crate::plugin::Catalog;
@@ -58,6 +58,8 @@ pub struct Plan {
     pub log_level: LogLevel,
     /// What senders call.
     pub routes: Arc<Routes>,
+    /// What each route promises, by its name.
+    pub contracts: BTreeMap<String, Arc<Contract>>,
     /// The servers that receive deliveries.
     pub upstreams: BTreeMap<Arc<str>, Arc<Upstream>>,
     /// The size of the buffer.
@@ -248,6 +250,15 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
     upstreams::warn_unused(draft, &upstreams, &used);
     shelf.warn_unused(draft);
 
+    let contracts = built
+        .iter()
+        .map(|built| {
+            (
+                built.summary.name.clone(),
+                Arc::clone(&built.route.contract),
+            )
+        })
+        .collect();
     let shares = built
         .iter()
         .map(|built| (built.summary.name.clone(), built.share.clone()))
@@ -283,6 +294,7 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
         drain_grace: server.drain_grace,
         warnings: Report::default(),
         summary,
+        contracts,
         plugins,
         makings,
         shares,

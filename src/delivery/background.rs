@@ -4,19 +4,24 @@
 //! each attempt in a task of its own; a lease that is dropped without a verdict goes back.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::calls::Calls;
+use super::dead::Home;
 use super::entrance::Pass;
 use super::hand::Exchange;
+use super::lease::{Bell, Lease};
 use super::outcome::Outcome;
-use super::schedule::{Admission, Schedule, Take, Waits};
-use super::{Buffer, DeadLetter, DeadLetters, Delivery, Duplicates, Next, Promise};
+use super::road::Road;
+use super::schedule::{Admission, Schedule, Take};
+use super::stored::{Stored, Tried};
+use super::{Buffer, DeadLetters, Delivery, Duplicates, Next, Promise};
 use crate::drain::Watch;
 use crate::telemetry::{Event, Telemetry};
 use crate::webhook::WebhookId;
@@ -36,6 +41,21 @@ pub struct Left {
     pub upstream: Arc<str>,
 }
 
+/// A delivery that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it should go.
+    pub upstream: Arc<str>,
+    /// Its route.
+    pub route: Arc<str>,
+    /// That were made; none while one is being made.
+    pub attempts: Option<u32>,
+    /// Until its next attempt; none where that depends on its upstream or on another delivery.
+    pub next_in: Option<Duration>,
+    /// How the last attempts failed.
+    pub tried: Vec<Tried>,
+}
+
 impl Left {
     pub(super) fn of(delivery: &Delivery) -> Self {
         Self {
@@ -48,7 +68,8 @@ impl Left {
 
 /// What one worker holds.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(super) struct Worker<R> {
+    pub(super) road: R,
     pub(super) index: usize,
     pub(super) duplicates: Arc<Duplicates>,
     pub(super) telemetry: Telemetry,
@@ -57,21 +78,23 @@ pub(super) struct Worker {
     dead: Arc<DeadLetters>,
     state: Mutex<State>,
     /// Something was pushed, or an attempt ended.
-    changed: Notify,
+    pub(super) changed: Notify,
+    /// Where its tasks run, once it has had any.
+    home: OnceLock<Handle>,
 }
 
 #[derive(Debug)]
-struct State {
-    schedule: Schedule<Box<Delivery>>,
+pub(super) struct State {
+    pub(super) schedule: Schedule<Box<Stored>>,
     /// Attempts in flight that no sender waits for, by ticket.
     flying: BTreeMap<u64, (Left, Promise)>,
     tickets: u64,
-    runner: Runner,
+    pub(super) runner: Runner,
 }
 
 /// Who takes from the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Runner {
+pub(super) enum Runner {
     Nobody,
     Task,
     Flush,
@@ -79,42 +102,9 @@ enum Runner {
     Gone,
 }
 
-/// A delivery out of the schedule; unless settled, dropping it puts it back.
-struct Lease {
-    worker: Arc<Worker>,
-    lane: Arc<str>,
-    ticket: u64,
-    delivery: Option<Box<Delivery>>,
-    pass: Option<Pass>,
-}
-
-/// Tells a worker that a parked delivery has come first in its line.
-struct Bell {
-    worker: Weak<Worker>,
-    ticket: u64,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        if let Some(worker) = self.worker.upgrade() {
-            worker.state().schedule.unpark(self.ticket);
-            worker.changed.notify_one();
-        }
-    }
-}
-
-impl Waits for Box<Delivery> {
-    fn upstream(&self) -> &Arc<str> {
-        self.upstream.name()
-    }
-
-    fn route(&self) -> &Arc<str> {
-        &self.webhook.route
-    }
-}
-
-impl Worker {
+impl<R: Road> Worker<R> {
     pub(super) fn new(
+        road: R,
         index: usize,
         buffer: Buffer,
         dead: Arc<DeadLetters>,
@@ -130,6 +120,7 @@ impl Worker {
         };
         let (state, changed) = (Mutex::new(state), Notify::new());
         Self {
+            road,
             index,
             duplicates,
             telemetry,
@@ -138,6 +129,7 @@ impl Worker {
             dead,
             state,
             changed,
+            home: OnceLock::new(),
         }
     }
 
@@ -145,13 +137,17 @@ impl Worker {
     pub(super) fn hold(self: &Arc<Self>, mut delivery: Delivery, due: Instant) {
         delivery.promise = Promise::Held;
         delivery.accept();
-        self.push(Box::new(delivery), due);
+        self.push(delivery, due);
     }
 
     /// Lets a delivery wait until `due`, and makes sure that somebody will take it.
     ///
     /// Also called from destructors, so it must not panic where there is no runtime any more.
-    pub(super) fn push(self: &Arc<Self>, delivery: Box<Delivery>, due: Instant) {
+    pub(super) fn push(self: &Arc<Self>, delivery: Delivery, due: Instant) {
+        self.store(Box::new(Stored::new(delivery)), due);
+    }
+
+    fn store(self: &Arc<Self>, delivery: Box<Stored>, due: Instant) {
         let mut state = self.state();
         if state.runner == Runner::Gone {
             drop(state);
@@ -160,26 +156,35 @@ impl Worker {
         }
         state.schedule.push(due, delivery);
         // While draining, the flush will come for it; without a runtime, nobody can.
-        let needed = state.runner == Runner::Nobody
-            && !self.watch.is_requested()
-            && tokio::runtime::Handle::try_current().is_ok();
-        if needed {
+        let home = self
+            .home()
+            .filter(|_| state.runner == Runner::Nobody && !self.watch.is_requested());
+        if home.is_some() {
             state.runner = Runner::Task;
         }
         drop(state);
-        if needed {
+        if let Some(home) = home {
             let worker = Arc::clone(self);
-            self.watch
-                .spawn(async move { worker.run(Runner::Task, None).await });
+            let run = async move { worker.run(Runner::Task, None).await };
+            self.watch.spawn_on(home, run);
         }
         self.changed.notify_one();
         self.tell_fill();
     }
 
+    /// Where this worker's tasks run; known since its first one.
+    fn home(&self) -> Option<&Handle> {
+        if self.home.get().is_none() {
+            let here = Handle::try_current().ok()?;
+            return Some(self.home.get_or_init(|| here));
+        }
+        self.home.get()
+    }
+
     /// Finishes an exchange whose sender has gone or was answered, in a task of its own.
     pub(super) fn see_to(self: &Arc<Self>, exchange: Exchange, promise: Promise, name: Left) {
         // Without a runtime the process is past its end, and so is the exchange.
-        if tokio::runtime::Handle::try_current().is_err() {
+        if Handle::try_current().is_err() {
             return;
         }
         let ticket = self.state().fly(name, promise);
@@ -190,13 +195,13 @@ impl Worker {
             if promise == Promise::Held {
                 delivery.accept();
             }
-            worker.settle(Box::new(delivery), outcome);
+            worker.settle(delivery, outcome);
             worker.land(ticket);
         });
     }
 
     /// Gives a delivery up whose sender was told that we have it.
-    pub(super) fn bury(&self, delivery: Delivery, reason: &str) {
+    pub(super) fn bury(self: &Arc<Self>, mut delivery: Delivery, reason: &str) {
         self.telemetry.emit(&Event::GaveUp {
             id: delivery.webhook.id,
             route: &delivery.contract.meters,
@@ -205,18 +210,43 @@ impl Worker {
             reason,
         });
         // Its sender was told that we have it, and will not repeat it.
-        if let Some(writes) = delivery.writes {
+        if let Some(writes) = delivery.writes.take() {
             writes.keep();
         }
         let arrival = delivery.webhook.arrival;
-        self.dead.add(DeadLetter {
-            given_up: arrival.wall() + arrival.instant.elapsed(),
-            webhook: delivery.webhook,
-            overlay: delivery.overlay,
-            upstream: Arc::clone(delivery.upstream.name()),
-            attempts: delivery.attempts,
-            reason: reason.into(),
+        let given_up = arrival.wall() + arrival.instant.elapsed();
+        let mut stored = Stored::new(delivery);
+        // Who comes after it goes on.
+        stored.place = None;
+        self.home();
+        self.dead.add(
+            &(Arc::clone(self) as Arc<dyn Home>),
+            stored,
+            given_up,
+            reason,
+        );
+    }
+
+    /// The deliveries of a webhook that are held here.
+    pub(super) fn find(&self, id: WebhookId, now: Instant) -> Vec<Found> {
+        let state = self.state();
+        let waiting = state.schedule.iter().filter(|(_, stored)| stored.id == id);
+        let waiting = waiting.map(|(due, stored)| Found {
+            upstream: Arc::clone(stored.upstream.name()),
+            route: Arc::clone(&stored.contract.meters.name),
+            attempts: Some(stored.attempts),
+            next_in: due.map(|due| due.saturating_duration_since(now)),
+            tried: stored.history.tried().to_vec(),
         });
+        let flying = state.flying.values().filter(|(left, _)| left.id == id);
+        let flying = flying.map(|(left, _)| Found {
+            upstream: Arc::clone(&left.upstream),
+            route: Arc::clone(&left.route),
+            attempts: None,
+            next_in: None,
+            tried: Vec::new(),
+        });
+        waiting.chain(flying).collect()
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -240,23 +270,12 @@ impl Worker {
         drop(state);
         let left: Vec<Left> = waiting
             .iter()
-            .map(|delivery| (Left::of(delivery), delivery.promise))
+            .map(|delivery| (delivery.name(), delivery.promise))
             .chain(flying)
             .filter(|(_, promise)| *promise == Promise::Held)
             .map(|(left, _)| left)
             .collect();
-        for Left {
-            id,
-            route,
-            upstream,
-        } in &left
-        {
-            self.telemetry.emit(&Event::LeftBehind {
-                id: *id,
-                route,
-                upstream,
-            });
-        }
+        left.iter().for_each(|left| self.lose(left));
         self.tell_fill();
         left
     }
@@ -276,14 +295,21 @@ impl Worker {
                     return;
                 }
                 match self.take(&mut state, &mut calls) {
-                    Take::Now(delivery, pass) => {
-                        let ticket = state.fly(Left::of(&delivery), delivery.promise);
+                    Take::Now(stored, pass) => {
+                        let name = stored.name();
+                        let lane = Arc::clone(&name.upstream);
+                        let promise = stored.promise;
+                        let ticket = state.fly(name.clone(), promise);
                         drop(state);
+                        let delivery = stored.wake();
+                        if delivery.is_none() && promise == Promise::Held {
+                            self.lose(&name);
+                        }
                         let lease = Lease {
                             worker: Arc::clone(&self),
-                            lane: Arc::clone(delivery.upstream.name()),
+                            lane,
                             ticket,
-                            delivery: Some(delivery),
+                            delivery,
                             pass: Some(pass),
                         };
                         self.watch.spawn(lease.attempt());
@@ -322,7 +348,7 @@ impl Worker {
     }
 
     /// What is due and may go, or when to ask again.
-    fn take(self: &Arc<Self>, state: &mut State, calls: &mut Calls) -> Take<Box<Delivery>, Pass> {
+    fn take(self: &Arc<Self>, state: &mut State, calls: &mut Calls) -> Take<Box<Stored>, Pass> {
         let now = Instant::now();
         let State {
             schedule, tickets, ..
@@ -345,20 +371,28 @@ impl Worker {
     }
 
     /// After an attempt that no sender waits for.
-    fn settle(self: &Arc<Self>, mut delivery: Box<Delivery>, outcome: Outcome) {
+    pub(super) fn settle(self: &Arc<Self>, mut delivery: Delivery, outcome: Outcome) {
         let failed = match outcome {
+            // Its sender still has it, and its repeat must hear the same.
+            Outcome::Delivered(answer) | Outcome::Final(answer)
+                if delivery.promise == Promise::Open =>
+            {
+                delivery.accept_late(answer);
+                drop(delivery);
+                return self.tell_fill();
+            }
             Outcome::Delivered(_) => {
                 delivery.accept();
                 drop(delivery);
                 return self.tell_fill();
             }
             Outcome::Final(answer) => {
-                return self.end(*delivery, &format!("answered {}", answer.status.as_u16()));
+                return self.end(delivery, &format!("answered {}", answer.status.as_u16()));
             }
             Outcome::Failed(failed) => failed,
         };
         match delivery.after_failure(failed.retry_after) {
-            Next::GiveUp => self.end(*delivery, &failed.reason),
+            Next::GiveUp => self.end(delivery, &failed.reason),
             Next::RetryIn(delay) => {
                 let due = Instant::now() + delay;
                 if delivery.promise == Promise::Open && due >= delivery.deadline() {
@@ -372,41 +406,58 @@ impl Worker {
     }
 
     /// No further attempt: a dead letter, unless the sender still has it.
-    fn end(&self, delivery: Delivery, reason: &str) {
+    fn end(self: &Arc<Self>, delivery: Delivery, reason: &str) {
         if delivery.promise == Promise::Held {
             self.bury(delivery, reason);
             self.tell_fill();
         }
     }
 
-    fn leave(&self, delivery: &Delivery) {
+    fn leave(&self, delivery: &Stored) {
         if delivery.promise == Promise::Held {
-            let Left {
-                id,
-                route,
-                upstream,
-            } = Left::of(delivery);
-            self.telemetry.emit(&Event::LeftBehind {
-                id,
-                route: &route,
-                upstream: &upstream,
-            });
+            self.lose(&delivery.name());
         }
     }
 
-    fn land(&self, ticket: u64) {
+    fn lose(&self, name: &Left) {
+        self.telemetry.emit(&Event::LeftBehind {
+            id: name.id,
+            route: &name.route,
+            upstream: &name.upstream,
+        });
+    }
+
+    pub(super) fn land(&self, ticket: u64) {
         self.state().flying.remove(&ticket);
         self.changed.notify_one();
     }
 
-    fn tell_fill(&self) {
+    pub(super) fn tell_fill(&self) {
         let (deliveries, bytes) = self.buffer.fill();
         self.telemetry.emit(&Event::Buffered { deliveries, bytes });
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Each change below is complete before anything that could panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: Road> Home for Worker<R> {
+    fn replay(self: Arc<Self>, mut stored: Stored) -> Result<(), Box<Stored>> {
+        if self.watch.is_requested() || self.home.get().is_none() {
+            return Err(Box::new(stored));
+        }
+        if stored.permit.is_none() {
+            stored.permit = stored.contract.share.admit_one(stored.weight());
+        }
+        if stored.permit.is_none() {
+            return Err(Box::new(stored));
+        }
+        let now = Instant::now();
+        (stored.since, stored.spent) = (now, stored.attempts);
+        self.store(Box::new(stored), now);
+        Ok(())
     }
 }
 
@@ -415,38 +466,6 @@ impl State {
         self.tickets += 1;
         self.flying.insert(self.tickets, (name, promise));
         self.tickets
-    }
-}
-
-impl Lease {
-    async fn attempt(mut self) {
-        let (Some(delivery), Some(pass)) = (self.delivery.as_mut(), self.pass.take()) else {
-            return;
-        };
-        let worker = Arc::clone(&self.worker);
-        let not_after = (delivery.promise == Promise::Open).then(|| delivery.deadline());
-        if not_after.is_some_and(|end| Instant::now() >= end) {
-            // Its sender has been told to try again.
-            self.delivery = None;
-            return worker.tell_fill();
-        }
-        let outcome = worker.attempt(delivery, pass, not_after).await;
-        if let Some(delivery) = self.delivery.take() {
-            worker.settle(delivery, outcome);
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.worker.state().schedule.settle(&self.lane);
-        // The task panicked or was ended before its time: nobody settled it. A flush that is over has
-        // named what was in flight.
-        let is_named = self.worker.state().runner == Runner::Gone;
-        if let Some(delivery) = self.delivery.take().filter(|_| !is_named) {
-            self.worker.push(delivery, Instant::now());
-        }
-        self.worker.land(self.ticket);
     }
 }
 

@@ -5,7 +5,7 @@
 //! [`Permit`] is dropped, so no path can forget it. This is the seam behind which a durable spool can stand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::order::Lines;
 
@@ -51,7 +51,7 @@ impl Account {
 
     fn take(&self, amount: Amount) -> bool {
         // Nothing is published through these counters, so no ordering is needed beyond their own.
-        let bounds = Amount::unpack(self.bounds.load(Ordering::Relaxed));
+        let bounds = self.bounds();
         self.filled
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
                 let filled = Amount::unpack(word);
@@ -66,6 +66,10 @@ impl Account {
     fn give_back(&self, amount: Amount) {
         let before = self.filled.fetch_sub(amount.pack(), Ordering::Relaxed);
         debug_assert!(before >= amount.pack(), "more was given back than taken");
+    }
+
+    fn bounds(&self) -> Amount {
+        Amount::unpack(self.bounds.load(Ordering::Relaxed))
     }
 
     fn fill(&self) -> Amount {
@@ -99,20 +103,37 @@ impl Amount {
     }
 }
 
+/// How many times as much as is still free one of several shares may hold. The more of them are full,
+/// the less each gets, and what is free never goes to zero: a route whose upstream is gone may fill
+/// four fifths of the buffer, ten of them 98 in 100, and a route that is well still finds room.
+/// (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998.)
+const SHARE_OF_FREE: u64 = 4;
+
 /// The account of the whole process; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Buffer(Arc<Account>);
+pub struct Buffer(Arc<Whole>);
+
+#[derive(Debug)]
+struct Whole {
+    account: Account,
+    /// How many shares there are.
+    shares: AtomicUsize,
+}
 
 impl Buffer {
     /// An empty one.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
-        Self(Arc::new(Account::new(bounds)))
+        Self(Arc::new(Whole {
+            account: Account::new(bounds),
+            shares: AtomicUsize::new(0),
+        }))
     }
 
     /// A route's part: bounded by itself and by the whole. Parts may add up to more than the whole.
     #[must_use]
     pub fn share(&self, bounds: Bounds) -> Arc<Share> {
+        self.0.shares.fetch_add(1, Ordering::Relaxed);
         Arc::new(Share {
             account: Account::new(bounds),
             whole: Arc::clone(&self.0),
@@ -123,13 +144,13 @@ impl Buffer {
     /// Other bounds from now on. What is held stays, even where it exceeds them.
     pub fn resize(&self, bounds: Bounds) {
         let bounds = Amount::at_most(bounds).pack();
-        self.0.bounds.store(bounds, Ordering::Relaxed);
+        self.0.account.bounds.store(bounds, Ordering::Relaxed);
     }
 
     /// Deliveries and bytes held now, those in an attempt included.
     #[must_use]
     pub fn fill(&self) -> (usize, usize) {
-        let amount = self.0.fill();
+        let amount = self.0.account.fill();
         (to_usize(amount.deliveries), to_usize(amount.bytes))
     }
 }
@@ -138,7 +159,7 @@ impl Buffer {
 #[derive(Debug)]
 pub struct Share {
     account: Account,
-    whole: Arc<Account>,
+    whole: Arc<Whole>,
     /// Those of its deliveries that must go in order.
     lines: Arc<Lines>,
 }
@@ -203,14 +224,40 @@ impl Share {
     }
 
     fn take(&self, amount: Amount) -> bool {
-        if !self.account.take(amount) {
+        if !self.is_fair(amount) || !self.account.take(amount) {
             return false;
         }
-        let taken = self.whole.take(amount);
+        let taken = self.whole.account.take(amount);
         if !taken {
             self.account.give_back(amount);
         }
         taken
+    }
+
+    /// Whether the other shares keep enough. Two workers may ask at once and both be told yes: it is a
+    /// matter of fairness, and the bounds themselves are exact.
+    fn is_fair(&self, amount: Amount) -> bool {
+        if self.whole.shares.load(Ordering::Relaxed) < 2 {
+            return true;
+        }
+        let own = self.account.fill();
+        let (all, bounds) = (self.whole.account.fill(), self.whole.account.bounds());
+        let fits = |own: u64, amount: u64, all: u64, bound: u64| {
+            own.saturating_add(amount) <= bound.saturating_sub(all).saturating_mul(SHARE_OF_FREE)
+        };
+        fits(own.bytes, amount.bytes, all.bytes, bounds.bytes)
+            && fits(
+                own.deliveries,
+                amount.deliveries,
+                all.deliveries,
+                bounds.deliveries,
+            )
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.whole.shares.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -223,10 +270,23 @@ pub struct Permit {
     _common: Option<Arc<Self>>,
 }
 
+impl Permit {
+    /// Gives back what is held beyond `bytes`.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        let surplus = Amount {
+            bytes: self.amount.bytes.saturating_sub(bytes as u64),
+            deliveries: 0,
+        };
+        self.amount.bytes -= surplus.bytes;
+        self.share.account.give_back(surplus);
+        self.share.whole.account.give_back(surplus);
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         self.share.account.give_back(self.amount);
-        self.share.whole.give_back(self.amount);
+        self.share.whole.account.give_back(self.amount);
     }
 }
 
@@ -303,6 +363,29 @@ mod tests {
     }
 
     #[test]
+    fn one_of_several_shares_never_takes_it_all() {
+        let bounds = Bounds {
+            bytes: 100_000,
+            deliveries: 1_000,
+        };
+        let buffer = Buffer::new(bounds);
+        let fill = |share: &Arc<Share>| -> Vec<Permit> {
+            std::iter::from_fn(|| share.admit_one(10)).collect()
+        };
+        let (greedy, modest) = (buffer.share(bounds), buffer.share(bounds));
+
+        let first = fill(&greedy);
+        assert_eq!(first.len(), 800);
+        let second = fill(&modest);
+        assert_eq!(second.len(), 160);
+        assert!(buffer.share(bounds).admit_one(10).is_some());
+
+        // The other one has gone with its route: nobody is kept waiting for it.
+        drop((second, modest));
+        assert_eq!(fill(&greedy).len(), 200);
+    }
+
+    #[test]
     fn a_fan_out_is_admitted_whole_or_not_at_all() {
         let share = Buffer::new(ROOMY).share(Bounds {
             deliveries: 3,
@@ -327,6 +410,20 @@ mod tests {
         assert_eq!(buffer.fill(), (1, 102));
 
         drop(permits);
+        assert_eq!(buffer.fill(), (0, 0));
+    }
+
+    #[test]
+    fn what_shrinks_gives_back_the_difference_and_in_the_end_everything() {
+        let buffer = Buffer::new(ROOMY);
+        let mut permit = buffer.share(ROOMY).admit_one(500).unwrap();
+
+        permit.shrink(120);
+        assert_eq!(buffer.fill(), (1, 120));
+        permit.shrink(300);
+        assert_eq!(buffer.fill(), (1, 120));
+
+        drop(permit);
         assert_eq!(buffer.fill(), (0, 0));
     }
 

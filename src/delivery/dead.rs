@@ -1,51 +1,136 @@
 //! Dead letters: deliveries that were given up after their sender had been told that we have them.
 //!
-//! Bounded in count and bytes; the oldest leaves to make room for a newer one, and is counted. (An
-//! acknowledged delivery that still waits never leaves this way.)
+//! Kept until somebody replays or discards them, and bounded all the same: while the desk below has
+//! room, a letter gives its place in the buffer back; beyond, it keeps that place, and a buffer full of
+//! dead letters refuses new webhooks rather than drop what was acknowledged.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
 
-use crate::webhook::{Overlay, Webhook};
+use tokio::time::Instant;
+
+use super::packed::Packed;
+use super::stored::{Stored, Tried};
+use super::{Contract, Upstream};
+use crate::webhook::{Webhook, WebhookId};
 
 /// An operator reads a list of this length; more is a trend and belongs in the metrics.
 const LETTERS_MAX: usize = 1_000;
 /// A quarter of the buffer's default: what was given up must not crowd out what may still succeed.
 const BYTES_MAX: usize = 64 << 20;
 
-/// A delivery that was given up, with all that is needed to hand it over again.
+/// A delivery that was given up, as operators see it.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// As it was received.
-    pub webhook: Arc<Webhook>,
-    /// What the delivery changes about it.
-    pub overlay: Overlay,
+    /// The webhook's.
+    pub id: WebhookId,
+    /// By name.
+    pub route: Arc<str>,
     /// The upstream that did not take it.
     pub upstream: Arc<str>,
     /// How often it was tried.
     pub attempts: u32,
+    /// How the last attempts failed, oldest first.
+    pub tried: Vec<Tried>,
     /// Why it was given up; for people.
     pub reason: Arc<str>,
+    /// When the webhook arrived.
+    pub arrived: SystemTime,
     /// When it was given up.
     pub given_up: SystemTime,
+    packed: Packed,
+    arrival: Instant,
 }
 
 impl DeadLetter {
-    fn weight(&self) -> usize {
-        self.webhook.weight() + super::overlay_weight(&self.overlay) + self.reason.len()
+    /// The webhook as it was received.
+    #[must_use]
+    pub fn webhook(&self) -> Option<Webhook> {
+        self.packed.unpack(Arc::clone(&self.route), self.arrival)
     }
+}
+
+/// Which dead letters are meant; what is not said is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this webhook.
+    pub id: Option<WebhookId>,
+    /// Of this route.
+    pub route: Option<String>,
+    /// Not taken by this upstream.
+    pub upstream: Option<String>,
+    /// With this in their reason.
+    pub reason: Option<String>,
+    /// Given up at this time or later.
+    pub since: Option<SystemTime>,
+    /// Given up before this time.
+    pub until: Option<SystemTime>,
+}
+
+impl Filter {
+    /// Whether it says anything at all.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn fits(&self, letter: &Letter) -> bool {
+        let Letter {
+            stored,
+            reason,
+            given_up,
+            ..
+        } = letter;
+        let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|w| w == name);
+        self.id.is_none_or(|id| id == stored.id)
+            && is(&self.route, &stored.contract.meters.name)
+            && is(&self.upstream, stored.upstream.name())
+            && self
+                .reason
+                .as_ref()
+                .is_none_or(|part| reason.contains(&**part))
+            && self.since.is_none_or(|since| *given_up >= since)
+            && self.until.is_none_or(|until| *given_up < until)
+    }
+}
+
+/// The worker that a letter came from.
+pub(super) trait Home: fmt::Debug + Send + Sync {
+    /// Lets a delivery wait for an attempt again, from whatever thread; it comes back where there is no
+    /// room for it, or the end has begun.
+    fn replay(self: Arc<Self>, stored: Stored) -> Result<(), Box<Stored>>;
+}
+
+/// What became of a replay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Deliveries that wait for an attempt again.
+    pub replayed: usize,
+    /// Letters that stay: there is no room in the buffer, or nobody who would attempt them any more.
+    pub kept: usize,
 }
 
 /// The dead letters of the process, oldest first.
 #[derive(Debug, Default)]
-pub struct DeadLetters(Mutex<Letters>);
+pub struct DeadLetters(Mutex<Desk>);
 
 #[derive(Debug, Default)]
-struct Letters {
-    kept: VecDeque<DeadLetter>,
+struct Desk {
+    letters: VecDeque<Letter>,
+    /// Of the letters that hold no place in the buffer.
     bytes: usize,
-    left: u64,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Letter {
+    stored: Stored,
+    reason: Arc<str>,
+    given_up: SystemTime,
+    /// Whose connections it uses.
+    worker: Weak<dyn Home>,
 }
 
 impl DeadLetters {
@@ -55,16 +140,18 @@ impl DeadLetters {
         Self::default()
     }
 
-    /// All that are kept, oldest first; bodies are shared, not copied.
+    /// Those that are meant, oldest first; bodies are shared, not copied.
     #[must_use]
-    pub fn list(&self) -> Vec<DeadLetter> {
-        self.letters().kept.iter().cloned().collect()
+    pub fn list(&self, filter: &Filter) -> Vec<DeadLetter> {
+        let desk = self.desk();
+        let meant = desk.letters.iter().filter(|letter| filter.fits(letter));
+        meant.map(Letter::shown).collect()
     }
 
     /// How many are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.letters().kept.len()
+        self.desk().letters.len()
     }
 
     /// Whether there are none.
@@ -73,28 +160,117 @@ impl DeadLetters {
         self.len() == 0
     }
 
-    /// How many had to leave to make room.
-    #[must_use]
-    pub fn left(&self) -> u64 {
-        self.letters().left
+    /// Forgets those that are meant, and says how many they were.
+    pub fn discard(&self, filter: &Filter) -> usize {
+        // Dropped after the lock is.
+        let discarded = self.desk().take(filter);
+        discarded.len()
     }
 
-    pub(super) fn add(&self, letter: DeadLetter) {
-        let mut letters = self.letters();
-        letters.bytes += letter.weight();
-        letters.kept.push_back(letter);
-        // The newest stays even when it alone is too heavy: the buffer's bounds have admitted it once.
-        while letters.kept.len() > 1
-            && (letters.kept.len() > LETTERS_MAX || letters.bytes > BYTES_MAX)
-            && let Some(oldest) = letters.kept.pop_front()
-        {
-            letters.bytes = letters.bytes.saturating_sub(oldest.weight());
-            letters.left += 1;
+    /// Lets those that are meant wait for an attempt again, at once and with all the attempts and the
+    /// time of a new delivery. `anew` says by which contract and to which upstream.
+    pub fn replay(
+        &self,
+        filter: &Filter,
+        anew: impl Fn(&DeadLetter) -> Option<(Arc<Contract>, Arc<Upstream>)>,
+    ) -> Replayed {
+        let mut replayed = Replayed::default();
+        let letters = self.desk().take(filter);
+        for mut letter in letters {
+            if let Some((contract, upstream)) = anew(&letter.shown()) {
+                (letter.stored.contract, letter.stored.upstream) = (contract, upstream);
+            }
+            let Some(worker) = letter.worker.upgrade() else {
+                replayed.kept += 1;
+                self.desk().put(letter);
+                continue;
+            };
+            match worker.replay(letter.stored) {
+                Ok(()) => replayed.replayed += 1,
+                Err(stored) => {
+                    replayed.kept += 1;
+                    let stored = *stored;
+                    self.desk().put(Letter { stored, ..letter });
+                }
+            }
         }
+        replayed
     }
 
-    fn letters(&self) -> std::sync::MutexGuard<'_, Letters> {
+    pub(super) fn add(
+        &self,
+        worker: &Arc<dyn Home>,
+        stored: Stored,
+        given_up: SystemTime,
+        reason: &str,
+    ) {
+        let letter = Letter {
+            stored,
+            reason: reason.into(),
+            given_up,
+            worker: Arc::downgrade(worker),
+        };
+        self.desk().put(letter);
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
         // A panic elsewhere cannot leave this half changed in a way that matters.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    fn put(&mut self, mut letter: Letter) {
+        let weight = letter.stored.weight();
+        if self.count < LETTERS_MAX && self.bytes + weight <= BYTES_MAX {
+            letter.stored.permit = None;
+        }
+        if letter.stored.permit.is_none() {
+            self.count += 1;
+            self.bytes += weight;
+        }
+        let after = self
+            .letters
+            .partition_point(|l| l.given_up <= letter.given_up);
+        self.letters.insert(after, letter);
+    }
+
+    fn take(&mut self, filter: &Filter) -> Vec<Letter> {
+        let all = std::mem::take(&mut self.letters);
+        let (taken, kept) = all.into_iter().partition(|letter| filter.fits(letter));
+        self.letters = kept;
+        let taken: Vec<Letter> = Vec::from(taken);
+        for letter in taken.iter().filter(|letter| letter.stored.permit.is_none()) {
+            self.count = self.count.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(letter.stored.weight());
+        }
+        taken
+    }
+}
+
+impl Letter {
+    fn shown(&self) -> DeadLetter {
+        let Stored {
+            id,
+            packed,
+            arrival,
+            upstream,
+            contract,
+            attempts,
+            history,
+            ..
+        } = &self.stored;
+        DeadLetter {
+            id: *id,
+            route: Arc::clone(&contract.meters.name),
+            upstream: Arc::clone(upstream.name()),
+            attempts: *attempts,
+            tried: history.tried().to_vec(),
+            reason: Arc::clone(&self.reason),
+            arrived: packed.arrived(),
+            given_up: self.given_up,
+            packed: packed.clone(),
+            arrival: *arrival,
+        }
     }
 }

@@ -7,19 +7,22 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::background::{Left, Worker};
+use super::background::{Found, Left, Worker};
 use super::duplicates::{Reservation, Seen};
 use super::hand::{Carried, Hand};
 use super::order::Place;
+use super::road::{Road, Sockets};
+use super::stored::History;
 use super::{
     Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
-    Promise, Upstream, overlay_weight,
+    Origin, Promise, Upstream, overlay_weight,
 };
 use crate::drain::Watch;
 use crate::plugin::{Accepted, Writes};
 use crate::telemetry::Telemetry;
-use crate::webhook::{Overlay, Webhook};
+use crate::webhook::{Overlay, Webhook, WebhookId};
 
 /// A full buffer needs an upstream to come back, which takes seconds, not milliseconds.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -30,8 +33,12 @@ const UNDECIDED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// One worker's deliveries; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Dispatch {
-    worker: Arc<Worker>,
+pub struct Dispatch(Desk<Sockets>);
+
+/// The same over any road.
+#[derive(Clone, Debug)]
+pub(super) struct Desk<R> {
+    worker: Arc<Worker<R>>,
 }
 
 /// What admitting came to: mostly one delivery.
@@ -42,6 +49,14 @@ pub struct Dispatch {
 enum Admitted {
     One(Delivery),
     Several(Vec<Delivery>),
+}
+
+/// Why nothing was admitted.
+enum Refused {
+    /// The sender may be told this.
+    Told(Acknowledgement),
+    /// A repeat of what is in flight; cancelled when that is decided.
+    InFlight(CancellationToken),
 }
 
 /// A delivery that is still to be admitted.
@@ -63,11 +78,9 @@ impl Dispatch {
         telemetry: Telemetry,
         watch: Watch,
     ) -> Self {
-        Self {
-            worker: Arc::new(Worker::new(
-                worker, buffer, dead, duplicates, telemetry, watch,
-            )),
-        }
+        Self(Desk::new(
+            Sockets, worker, buffer, dead, duplicates, telemetry, watch,
+        ))
     }
 
     /// Delivers a webhook as its route's contract says; to be called on this worker's runtime.
@@ -88,13 +101,21 @@ impl Dispatch {
     /// To be called on this worker's runtime once, after the end was asked for and the senders'
     /// connections have been served; dropping the future stops the attempts that have not begun.
     pub async fn flush(&self, grace: Duration) -> Vec<Left> {
-        self.worker.flush(grace).await
+        self.0.worker.flush(grace).await
+    }
+
+    /// The deliveries of a webhook that this worker holds; not those whose senders wait for them.
+    ///
+    /// Looks at everything that waits, under the lock of the schedule: for an operator, not for a webhook.
+    #[must_use]
+    pub fn find(&self, id: WebhookId) -> Vec<Found> {
+        self.0.worker.find(id, Instant::now())
     }
 
     /// Deliveries that wait on this worker for their next attempt.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.worker.waiting()
+        self.0.worker.waiting()
     }
 
     pub(super) async fn take_over(
@@ -104,15 +125,58 @@ impl Dispatch {
         writes: Option<Writes>,
         contract: &Arc<Contract>,
     ) -> Acknowledgement {
+        self.0.take_over(webhook, overlays, writes, contract).await
+    }
+}
+
+impl<R: Road> Desk<R> {
+    pub(super) fn new(
+        road: R,
+        worker: usize,
+        buffer: Buffer,
+        dead: Arc<DeadLetters>,
+        duplicates: Arc<Duplicates>,
+        telemetry: Telemetry,
+        watch: Watch,
+    ) -> Self {
+        let worker = Worker::new(road, worker, buffer, dead, duplicates, telemetry, watch);
+        Self {
+            worker: Arc::new(worker),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) async fn flush(&self, grace: Duration) -> Vec<Left> {
+        self.worker.flush(grace).await
+    }
+
+    pub(super) async fn take_over(
+        &self,
+        webhook: Arc<Webhook>,
+        mut overlays: Vec<Overlay>,
+        mut writes: Option<Writes>,
+        contract: &Arc<Contract>,
+    ) -> Acknowledgement {
         let worker = &self.worker;
         if contract.ack == Ack::Early && worker.watch.is_requested() {
             return Acknowledgement::Draining {
                 retry_after: DRAINING_RETRY_AFTER,
             };
         }
-        let admitted = match self.admit(&webhook, overlays, writes, contract) {
-            Ok(admitted) => admitted,
-            Err(refused) => return refused,
+        let admitted = loop {
+            match self.admit(&webhook, &mut overlays, &mut writes, contract) {
+                Ok(admitted) => break admitted,
+                Err(Refused::Told(acknowledgement)) => return acknowledgement,
+                Err(Refused::InFlight(flight)) => {
+                    let deadline = webhook.arrival.instant + contract.deadline;
+                    tokio::select! {
+                        biased;
+                        () = flight.cancelled() => {}
+                        // It may still fail, so this is no duplicate; it may succeed, so this is not tried.
+                        () = tokio::time::sleep_until(deadline) => return undecided(Cause::Busy),
+                    }
+                }
+            }
         };
         match admitted {
             admitted if contract.ack == Ack::Early => {
@@ -137,24 +201,28 @@ impl Dispatch {
     fn admit(
         &self,
         webhook: &Arc<Webhook>,
-        mut overlays: Vec<Overlay>,
-        writes: Option<Writes>,
+        overlays: &mut Vec<Overlay>,
+        writes: &mut Option<Writes>,
         contract: &Arc<Contract>,
-    ) -> Result<Admitted, Acknowledgement> {
-        const FULL: Acknowledgement = Acknowledgement::Full {
+    ) -> Result<Admitted, Refused> {
+        const FULL: Refused = Refused::Told(Acknowledgement::Full {
             retry_after: FULL_RETRY_AFTER,
-        };
-        let delivery = |planned: Planned, writes, permit| Delivery {
+        });
+        let delivery = |planned: Planned, writes, permit, origin| Delivery {
             webhook: Arc::clone(webhook),
+            origin,
             overlay: planned.overlay,
             upstream: planned.upstream,
             contract: Arc::clone(contract),
+            since: webhook.arrival.instant,
             attempts: 0,
+            spent: 0,
+            history: History::default(),
             promise: Promise::Open,
             reservation: planned.reservation,
             writes,
             place: planned.place.map(Box::new),
-            _permit: permit,
+            permit,
         };
         if let (
             [upstream],
@@ -177,7 +245,8 @@ impl Dispatch {
                 reservation: None,
                 place: None,
             };
-            return Ok(Admitted::One(delivery(planned, writes, permit)));
+            let one = delivery(planned, writes.take(), permit, Origin::Alone);
+            return Ok(Admitted::One(one));
         }
 
         let mut planned = self.plan(webhook, overlays, contract)?;
@@ -193,13 +262,17 @@ impl Dispatch {
                 planned.place = Some(line.join(planned.upstream.name(), key));
             }
         }
+        let packed = Arc::default();
         let deliveries = planned
             .into_iter()
             .zip(permits)
-            .map(|(planned, permit)| delivery(planned, writes.clone(), permit))
+            .map(|(planned, permit)| {
+                let origin = Origin::Siblings(Arc::clone(&packed));
+                delivery(planned, writes.clone(), permit, origin)
+            })
             .collect();
         // From here on each delivery has its part in them.
-        if let Some(writes) = writes {
+        if let Some(writes) = writes.take() {
             writes.keep();
         }
         Ok(Admitted::Several(deliveries))
@@ -208,11 +281,12 @@ impl Dispatch {
     fn plan(
         &self,
         webhook: &Arc<Webhook>,
-        overlays: Vec<Overlay>,
+        overlays: &[Overlay],
         contract: &Contract,
-    ) -> Result<Vec<Planned>, Acknowledgement> {
+    ) -> Result<Vec<Planned>, Refused> {
         let mut planned: Vec<Planned> = Vec::new();
         let mut duplicates = 0_usize;
+        let mut heard = None;
         for overlay in overlays {
             let only = overlay.upstream.as_deref();
             let upstreams = contract
@@ -236,12 +310,13 @@ impl Dispatch {
                     None if sibling => continue,
                     None => None,
                     Some(Seen::Never(reservation)) => Some(reservation),
-                    Some(Seen::Accepted) => {
+                    Some(Seen::Accepted(answer)) => {
                         duplicates += 1;
+                        heard = heard.or(answer);
                         continue;
                     }
-                    // It may still fail, so it is not a duplicate; it may succeed, so it is not tried twice.
-                    Some(Seen::InFlight) => return Err(undecided(Cause::Busy)),
+                    // What was reserved so far is let go: who waits holds up nobody.
+                    Some(Seen::InFlight(flight)) => return Err(Refused::InFlight(flight)),
                 };
                 let (overlay, upstream) = (overlay.clone(), Arc::clone(upstream));
                 planned.push(Planned {
@@ -252,10 +327,13 @@ impl Dispatch {
                 });
             }
         }
-        match (planned.is_empty(), duplicates) {
-            (false, _) => Ok(planned),
-            (true, 0) => Err(undecided(Cause::Unreachable)),
-            (true, _) => Err(Acknowledgement::Duplicate),
+        match (planned.is_empty(), duplicates, heard) {
+            (false, ..) => Ok(planned),
+            (true, 0, _) => Err(Refused::Told(undecided(Cause::Unreachable))),
+            (true, _, Some(answer)) => Err(Refused::Told(Acknowledgement::Answered(
+                Answer::clone(&answer),
+            ))),
+            (true, _, None) => Err(Refused::Told(Acknowledgement::Duplicate)),
         }
     }
 

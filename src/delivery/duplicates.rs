@@ -1,20 +1,34 @@
 //! Repeats that were already accepted: dedupe keys, remembered for as long as their plugin asked.
 //!
 //! A key belongs to a route and an upstream, so that a fan-out of which one part failed is repeated for
-//! that part only. It is marked while its first delivery is in flight and becomes lasting together with
-//! the acceptance; a delivery that is withdrawn takes its mark along. Bounded: under pressure keys are
-//! forgotten and a repeat is delivered again, which a receiver of webhooks must bear anyway.
+//! that part only. It is marked while its first delivery is in flight, and a repeat that comes meanwhile
+//! waits for what becomes of it. The mark becomes lasting together with the acceptance; a delivery that
+//! is withdrawn takes its mark along. What an upstream answered after its sender had stopped waiting is
+//! kept for a while, so that the sender's repeat is answered from it.
+//!
+//! Bounded: under pressure keys are forgotten, the least recently used first, and a repeat is delivered
+//! again, which a receiver of webhooks must bear anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use tokio_util::sync::CancellationToken;
+
+use super::Answer;
 
 /// About 100 bytes each, so 100 MB at worst.
 const KEYS_MAX: u64 = 1_000_000;
 /// No sender repeats a webhook for longer; providers stop after three days.
 const TTL_MAX: Duration = Duration::from_hours(7 * 24);
+
+/// Answers that came too late for their sender: rare, and asked for again within the hour.
+const ANSWERS_MAX: u64 = 1_000;
+const ANSWERS_TTL: Duration = Duration::from_hours(1);
+/// More is no acknowledgement any more; the repeat hears 200 without it.
+const ANSWER_BYTES_MAX: usize = 4 << 10;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -23,10 +37,10 @@ struct Key {
     key: Box<str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Mark {
-    /// Its first delivery is neither accepted nor withdrawn yet.
-    InFlight,
+    /// Its first delivery is neither accepted nor withdrawn yet; cancelled when it is.
+    InFlight(CancellationToken),
     Accepted {
         ttl: Duration,
     },
@@ -37,26 +51,35 @@ enum Mark {
 pub(super) enum Seen {
     /// New, and marked for whoever holds this.
     Never(Reservation),
-    /// In the hands of another task, which may still fail.
-    InFlight,
-    /// Accepted before.
-    Accepted,
+    /// In the hands of another task, which may still fail; cancelled when that is decided.
+    InFlight(CancellationToken),
+    /// Accepted before, with the upstream's answer where its sender has not heard it.
+    Accepted(Option<Arc<Answer>>),
 }
 
 /// The keys of the process.
 #[derive(Debug)]
-pub struct Duplicates(Cache<Arc<Key>, Mark>);
+pub struct Duplicates {
+    marks: Cache<Arc<Key>, Mark>,
+    answers: Cache<Arc<Key>, Arc<Answer>>,
+}
 
 impl Duplicates {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(
-            Cache::builder()
-                .max_capacity(KEYS_MAX)
-                .expire_after(Lifetimes)
-                .build(),
-        )
+        let marks = Cache::builder()
+            .max_capacity(KEYS_MAX)
+            // A new key must not have to be popular first.
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(Lifetimes)
+            .build();
+        let answers = Cache::builder()
+            .max_capacity(ANSWERS_MAX)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(ANSWERS_TTL)
+            .build();
+        Self { marks, answers }
     }
 
     pub(super) fn reserve(
@@ -70,7 +93,9 @@ impl Duplicates {
             upstream: Arc::clone(upstream),
             key: dedupe.key.clone(),
         });
-        let entry = self.0.entry(Arc::clone(&key)).or_insert(Mark::InFlight);
+        let flight = CancellationToken::new();
+        let mark = || Mark::InFlight(flight.clone());
+        let entry = self.marks.entry(Arc::clone(&key)).or_insert_with(mark);
         if entry.is_fresh() {
             let ttl = dedupe.ttl.min(TTL_MAX);
             return Seen::Never(Reservation {
@@ -78,11 +103,12 @@ impl Duplicates {
                 key,
                 ttl,
                 kept: false,
+                flight,
             });
         }
         match entry.into_value() {
-            Mark::InFlight => Seen::InFlight,
-            Mark::Accepted { .. } => Seen::Accepted,
+            Mark::InFlight(flight) => Seen::InFlight(flight),
+            Mark::Accepted { .. } => Seen::Accepted(self.answers.get(&key)),
         }
     }
 }
@@ -100,14 +126,24 @@ pub(super) struct Reservation {
     key: Arc<Key>,
     ttl: Duration,
     kept: bool,
+    flight: CancellationToken,
 }
 
 impl Reservation {
+    /// The same as [`keep`](Self::keep), with an answer that its sender has not heard.
+    pub(super) fn keep_with(self, answer: Answer) {
+        if answer.body.len() + answer.fields.weight() <= ANSWER_BYTES_MAX {
+            let answers = &self.duplicates.answers;
+            answers.insert(Arc::clone(&self.key), Arc::new(answer));
+        }
+        self.keep();
+    }
+
     /// The delivery is accepted: repeats are duplicates from now on.
     pub(super) fn keep(mut self) {
         self.kept = true;
         self.duplicates
-            .0
+            .marks
             .insert(Arc::clone(&self.key), Mark::Accepted { ttl: self.ttl });
     }
 }
@@ -115,8 +151,9 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.kept {
-            self.duplicates.0.invalidate(&self.key);
+            self.duplicates.marks.invalidate(&self.key);
         }
+        self.flight.cancel();
     }
 }
 
@@ -149,10 +186,10 @@ impl Expiry<Arc<Key>, Mark> for Lifetimes {
 }
 
 impl Mark {
-    fn ttl(self) -> Option<Duration> {
+    fn ttl(&self) -> Option<Duration> {
         match self {
-            Self::InFlight => None,
-            Self::Accepted { ttl } => Some(ttl),
+            Self::InFlight(_) => None,
+            Self::Accepted { ttl } => Some(*ttl),
         }
     }
 }
@@ -180,13 +217,13 @@ mod tests {
         };
         assert!(matches!(
             duplicates.reserve(&route, &upstream, &dedupe),
-            Seen::InFlight
+            Seen::InFlight(_)
         ));
         first.keep();
 
         assert!(matches!(
             duplicates.reserve(&route, &upstream, &dedupe),
-            Seen::Accepted
+            Seen::Accepted(None)
         ));
         assert!(matches!(
             duplicates.reserve(&"s".into(), &upstream, &dedupe),

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt;
 use super::background::{Left, Worker};
 use super::breaker::{Sign, Turn};
 use super::dispatch::DRAINING_RETRY_AFTER;
 use super::entrance::{Entry, Pass};
 use super::outcome::Outcome;
+use super::road::Road;
 use super::{Ack, Acknowledgement, Answer, Cause, Delivery, Next, Promise};
 use crate::telemetry::Event;
 
@@ -35,13 +35,15 @@ pub(super) enum Carried {
 pub(super) type Exchange = Pin<Box<dyn Future<Output = (Delivery, Outcome)> + Send>>;
 
 /// Carries one delivery. Dropping it before the end hands the delivery over to the worker.
-pub(super) struct Hand {
-    worker: Arc<Worker>,
+pub(super) struct Hand<R: Road> {
+    worker: Arc<Worker<R>>,
     held: Holding,
     /// How to name the delivery, and by what contract, while it is inside its exchange.
     name: Left,
     ack: Ack,
     deadline: Instant,
+    /// The exchange ends in time by itself.
+    is_cut_off: bool,
     /// Why the last attempt failed.
     failed: Option<Cause>,
 }
@@ -53,13 +55,14 @@ enum Holding {
     Nothing,
 }
 
-impl Hand {
-    pub(super) fn new(worker: &Arc<Worker>, delivery: Delivery) -> Self {
+impl<R: Road> Hand<R> {
+    pub(super) fn new(worker: &Arc<Worker<R>>, delivery: Delivery) -> Self {
         let mut hand = Self {
             worker: Arc::clone(worker),
             name: Left::of(&delivery),
             ack: delivery.contract.ack,
             deadline: delivery.deadline(),
+            is_cut_off: delivery.cut_off().is_some(),
             failed: None,
             held: Holding::Nothing,
         };
@@ -74,7 +77,13 @@ impl Hand {
                 return carried;
             }
             let Some((mut delivery, outcome)) = self.exchanged().await else {
-                return Carried::Held;
+                return match self.ack {
+                    Ack::Upstream => Carried::Failed(Acknowledgement::Unavailable {
+                        cause: Cause::Timeout,
+                        retry_after: RETRY_AFTER_MIN,
+                    }),
+                    Ack::Buffered | Ack::Early => Carried::Held,
+                };
             };
             let failed = match outcome {
                 Outcome::Delivered(answer) => {
@@ -140,13 +149,13 @@ impl Hand {
         Ok(())
     }
 
-    /// The end of the exchange in progress; `None` when the sender's deadline came first and the
-    /// delivery is held. (With `upstream` the exchange itself ends at the deadline.)
+    /// The end of the exchange in progress; `None` when the sender's deadline came first. The exchange
+    /// then goes on without the sender.
     async fn exchanged(&mut self) -> Option<(Delivery, Outcome)> {
         let Holding::Exchange(exchange) = &mut self.held else {
             return None;
         };
-        let ended = if self.ack == Ack::Upstream {
+        let ended = if self.is_cut_off {
             exchange.await
         } else {
             // Dropping `self` then leaves the exchange to the worker.
@@ -164,6 +173,7 @@ impl Hand {
         let due = Instant::now() + delay;
         self.held = Holding::Delivery(Box::new(delivery), due);
         tokio::select! {
+            biased;
             () = tokio::time::sleep_until(due) => {}
             () = self.worker.watch.requested() => {}
         }
@@ -182,9 +192,7 @@ impl Hand {
     }
 
     fn exchange(&mut self, delivery: Delivery, pass: Pass) {
-        // A sender that hears "try again" at its deadline will repeat the webhook: an exchange that went
-        // on beyond would only make two of one.
-        let not_after = (self.ack == Ack::Upstream).then_some(self.deadline);
+        let not_after = delivery.cut_off();
         let worker = Arc::clone(&self.worker);
         self.held = Holding::Exchange(Box::pin(async move {
             let mut delivery = delivery;
@@ -244,7 +252,7 @@ async fn leave(delivery: &Delivery, deadline: Instant) -> Result<Pass, Instant> 
     }
 }
 
-impl Drop for Hand {
+impl<R: Road> Drop for Hand<R> {
     fn drop(&mut self) {
         let promise = match self.ack {
             Ack::Upstream => Promise::Open,
@@ -257,13 +265,13 @@ impl Drop for Hand {
             }
             Holding::Delivery(mut delivery, due) => {
                 delivery.promise = promise;
-                self.worker.push(delivery, due);
+                self.worker.push(*delivery, due);
             }
         }
     }
 }
 
-impl Worker {
+impl<R: Road> Worker<R> {
     /// One attempt at `delivery`, counted, and what it says about the upstream.
     pub(super) async fn attempt(
         &self,
@@ -273,12 +281,21 @@ impl Worker {
     ) -> Outcome {
         delivery.attempts = delivery.attempts.saturating_add(1);
         let (watch, telemetry) = (&self.watch, &self.telemetry);
-        let outcome = attempt::make(delivery, self.index, not_after, watch, telemetry).await;
+        let outcome = self
+            .road
+            .attempt(delivery, self.index, not_after, watch, telemetry)
+            .await;
         let sign = match outcome.sign() {
             // Cut short by its sender's deadline, it says nothing.
             Sign::Ill if not_after.is_some_and(|end| Instant::now() >= end) => Sign::Unknown,
             sign => sign,
         };
+        if let Outcome::Failed(failed) = &outcome {
+            let after = delivery.webhook.arrival.instant.elapsed();
+            delivery
+                .history
+                .add(delivery.attempts, after, &failed.reason);
+        }
         if let Some(turn) = pass.tell(sign, Instant::now) {
             self.announce_turn(delivery, turn, &outcome);
         }

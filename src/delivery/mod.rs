@@ -28,29 +28,34 @@ mod duplicates;
 mod entrance;
 mod hand;
 mod head;
+mod lease;
 mod one;
 mod order;
 mod outcome;
+mod packed;
 mod pool;
 mod rate;
 mod request;
 mod retry;
+mod road;
 mod schedule;
+mod stored;
 mod trace;
 mod two;
 mod upstream;
 mod wire;
 
-use std::sync::Arc;
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::Instant;
 
-pub use background::Left;
+pub use background::{Found, Left};
 pub use breaker::{BreakerSettings, BreakerState};
 pub use buffer::{Bounds, Buffer, Permit, Share};
-pub use dead::{DeadLetter, DeadLetters};
+pub use dead::{DeadLetter, DeadLetters, Filter, Replayed};
 pub use dispatch::Dispatch;
 pub use duplicates::Duplicates;
 pub use entrance::Restraint;
@@ -58,6 +63,7 @@ pub use head::HOOKGATE_ID;
 pub use outcome::{Answer, BODY_BYTES_MAX};
 pub use rate::Rate;
 pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
+pub use stored::Tried;
 pub use upstream::{Upstream, UpstreamError, UpstreamHealth, UpstreamSettings, UpstreamUrl};
 
 use crate::http1::Limits;
@@ -66,6 +72,8 @@ use crate::telemetry::RouteMeters;
 use crate::webhook::{Change, Overlay, Webhook};
 use duplicates::Reservation;
 use order::Place;
+use packed::Packed;
+use stored::History;
 
 /// The head of an answer: one beyond this is an attack or a mistake.
 const ANSWER_LIMITS: Limits = Limits {
@@ -121,7 +129,7 @@ pub enum Acknowledgement {
     Answered(Answer),
     /// Held in the buffer: 202.
     Held,
-    /// Its dedupe key was accepted before: 200.
+    /// Its dedupe key was accepted before, and its sender has heard the answer: 200.
     Duplicate,
     /// No room in the buffer: 503.
     Full {
@@ -180,15 +188,34 @@ enum Promise {
     Held,
 }
 
+/// What memory a held delivery's webhook is in.
+#[derive(Debug)]
+enum Origin {
+    /// None yet.
+    Alone,
+    /// None yet, and several deliveries will share it.
+    Siblings(Arc<OnceLock<Packed>>),
+    /// Held before.
+    Packed(Packed),
+}
+
 /// One thing to hand to one upstream, with its place in the buffer.
 #[derive(Debug)]
 struct Delivery {
     webhook: Arc<Webhook>,
+    /// What it becomes when it is held.
+    origin: Origin,
     overlay: Overlay,
     upstream: Arc<Upstream>,
     contract: Arc<Contract>,
+    /// What its policy counts from: the webhook's arrival, or its replay.
+    since: Instant,
     /// The number of the attempt in progress, or of the last one.
     attempts: u32,
+    /// Those of them that were made before its replay.
+    spent: u32,
+    /// How the last ones failed.
+    history: History,
     promise: Promise,
     reservation: Option<Reservation>,
     /// What plugins remember of the webhook, once all of its deliveries are accepted.
@@ -196,10 +223,19 @@ struct Delivery {
     /// Where it stands, if it must go in order.
     place: Option<Box<Place>>,
     /// Given back when the delivery ends, whichever way.
-    _permit: Permit,
+    permit: Permit,
 }
 
 impl Delivery {
+    /// When an attempt must end for its sender's sake. One whose outcome can be remembered for the
+    /// sender's repeat goes on; any other would only make two deliveries of one.
+    fn cut_off(&self) -> Option<Instant> {
+        let is_cut = self.promise == Promise::Open
+            && self.contract.ack == Ack::Upstream
+            && self.reservation.is_none();
+        is_cut.then(|| self.deadline())
+    }
+
     /// When the sender stops waiting.
     fn deadline(&self) -> Instant {
         self.webhook.arrival.instant + self.contract.deadline
@@ -211,6 +247,18 @@ impl Delivery {
         if let Some(reservation) = self.reservation.take() {
             reservation.keep();
         }
+        self.keep_writes();
+    }
+
+    /// The same when its sender has stopped waiting and still has it: its repeat hears this answer.
+    fn accept_late(&mut self, answer: Answer) {
+        if let Some(reservation) = self.reservation.take() {
+            reservation.keep_with(answer);
+        }
+        self.keep_writes();
+    }
+
+    fn keep_writes(&mut self) {
         if let Some(writes) = self.writes.take() {
             writes.keep();
         }
@@ -218,17 +266,17 @@ impl Delivery {
 
     /// After a failed attempt that is not final.
     fn after_failure(&self, retry_after: Option<Duration>) -> Next {
-        let attempt = std::num::NonZeroU32::new(self.attempts).unwrap_or(std::num::NonZeroU32::MIN);
-        let since_arrival = self.webhook.arrival.instant.elapsed();
+        let attempt = NonZeroU32::new(self.attempts - self.spent).unwrap_or(NonZeroU32::MIN);
+        let since = self.since.elapsed();
         self.contract
             .policy
-            .after_failure(attempt, since_arrival, retry_after, fastrand::f64())
+            .after_failure(attempt, since, retry_after, fastrand::f64())
     }
 }
 
 /// Bytes that an overlay holds beside its webhook, allocation overhead included.
 fn overlay_weight(overlay: &Overlay) -> usize {
-    /// The delivery itself, its box and its place in the schedule.
+    /// The delivery itself, its box, its place in the schedule, and how its attempts failed.
     const FIXED: usize = 512;
     const PER_CHANGE: usize = 80;
     let changes: usize = overlay

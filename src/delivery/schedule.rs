@@ -170,6 +170,18 @@ impl<T: Waits> Schedule<T> {
         all
     }
 
+    /// All that wait, with the moment at which they are due where that is all they wait for.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Option<Instant>, &T)> {
+        let timers = self
+            .timers
+            .iter()
+            .map(|((due, _), item)| (Some(*due), item));
+        let ready = self.lanes.values().flat_map(|lane| lane.ready.values());
+        let ready = ready.flatten().map(|item| (None, item));
+        let parked = self.parked.values().map(|item| (None, item));
+        timers.chain(ready).chain(parked)
+    }
+
     /// How many wait, those that were taken not included.
     pub(super) fn len(&self) -> usize {
         let ready = self.lanes.values().flat_map(|lane| lane.ready.values());

@@ -7,17 +7,14 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Foundation, Running, StartError};
-use crate::admin::{
-    self, Admin, BufferView, DeadLetterView, ReloadRequest, RouteView, StateView, UpstreamView,
-};
+use super::{Foundation, Running, StartError, letters};
+use crate::admin::{self, Admin, BufferView, ReloadRequest, RouteView, StateView, UpstreamView};
 use crate::config::Plan;
 use crate::delivery::{
-    BreakerState, Buffer, DeadLetter, DeadLetters, UpstreamHealth, UpstreamSettings,
+    BreakerState, Buffer, DeadLetters, Dispatch, UpstreamHealth, UpstreamSettings,
 };
 use crate::listener::{self, Admitted, Peer, Shared};
 use crate::message::{Fields, Head, Malformed, Response, Unread};
@@ -36,6 +33,7 @@ impl Running {
         bound: admin::Bound,
         shared: &Shared,
         foundation: Foundation,
+        workers: Vec<Dispatch>,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<(), StartError> {
         let Foundation {
@@ -44,12 +42,16 @@ impl Running {
             dead,
             ..
         } = foundation;
-        let (plan, letters) = (Arc::clone(&self.plan), Arc::clone(&dead));
+        let (plan, force) = (Arc::clone(&self.plan), Arc::clone(&self.plan));
+        let [listed, searched, replayed, discarded] = [(); 4].map(|()| Arc::clone(&dead));
         let state = admin::State {
             telemetry: telemetry.clone(),
             readiness: Arc::clone(&self.readiness),
             snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead, &telemetry)),
-            dead_letters: Arc::new(move || letters.list().iter().map(letter).collect()),
+            dead_letters: Arc::new(move |filter| letters::list(&listed, filter)),
+            find: Arc::new(move |id| letters::find(&workers, &searched, id)),
+            replay: Arc::new(move |filter, to| letters::replay(&replayed, &force, filter, to)),
+            discard: Arc::new(move |filter| discarded.discard(filter)),
             reload,
         };
         let (socket, admin) = bound.open(state);
@@ -172,18 +174,5 @@ fn state(plan: &Plan, buffer: &Buffer, dead: &DeadLetters, telemetry: &Telemetry
             bytes_max: plan.buffer.bytes,
         },
         dead_letters: dead.len(),
-    }
-}
-
-fn letter(letter: &DeadLetter) -> DeadLetterView {
-    let time = |wall| Timestamp::try_from(wall).unwrap_or(Timestamp::UNIX_EPOCH);
-    DeadLetterView {
-        id: letter.webhook.id.to_string(),
-        route: letter.webhook.route.to_string(),
-        upstream: letter.upstream.to_string(),
-        attempts: letter.attempts,
-        reason: letter.reason.to_string(),
-        arrived_at: time(letter.webhook.arrival.wall()),
-        given_up_at: time(letter.given_up),
     }
 }

@@ -45,6 +45,7 @@ mod delivery;
 mod breaker;
 mod buffer;
 mod reload;
+mod replay;
 
 mod drain;
 

@@ -200,7 +200,7 @@ async fn what_is_refused_for_good_after_the_202_becomes_a_dead_letter() {
     house.drain.request();
     house.drain.finished().await;
 
-    let letters = house.dead.list();
+    let letters = house.dead.list(&Filter::default());
     assert_eq!(letters.len(), 1);
     assert_eq!(
         (&*letters[0].upstream, &*letters[0].reason),

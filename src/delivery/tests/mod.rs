@@ -8,6 +8,8 @@ mod fan_out;
 mod h2;
 mod order;
 mod pooling;
+mod repeats;
+mod sim;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
