@@ -33,7 +33,7 @@ const KEYS: u64 = 7;
 pub(super) struct Summary {
     lives: u32,
     crashes: u32,
-    webhooks: u32,
+    pub(super) webhooks: u32,
     pub(super) acknowledged: u32,
     attempts: u32,
     repeats: u32,
