@@ -2,6 +2,9 @@
 //! one that is not a plugin as the bundled ones are meant: a stage of the contract, nothing
 //! imported but the contract, and a memory that is cheap to reset.
 
+mod direct;
+mod heap;
+
 use std::process::ExitCode;
 use std::{env, fs};
 
@@ -36,6 +39,7 @@ fn componentize(core: &str, component: &str) -> Result<String, String> {
         .module(&module)
         .and_then(|encoder| encoder.validate(true).encode())
         .map_err(|error| format!("{error:#}"))?;
+    let bytes = direct::direct(&bytes)?;
     let found = Found::inside(&bytes).map_err(|error| error.to_string())?;
     found.check()?;
     fs::write(component, &bytes).map_err(|error| error.to_string())?;

@@ -32,27 +32,36 @@ mod global {
     use super::{pages_missing, place};
 
     #[global_allocator]
-    static BUMP: Bump = Bump {
+    static BUMP: Bump = Bump;
+
+    struct Bump;
+
+    /// First free byte and end of the memory; both 0 before the first allocation. `componentize` makes
+    /// an allocator for what the host hands over that works on these two words, and finds them by this
+    /// name.
+    // SAFETY: nothing else in the module has this name.
+    #[unsafe(export_name = "hookgate_heap")]
+    static HEAP: Heap = Heap {
         next: Cell::new(0),
         end: Cell::new(0),
     };
 
-    /// First free byte and end of the memory; both 0 before the first allocation.
-    struct Bump {
+    #[repr(C)]
+    struct Heap {
         next: Cell<usize>,
         end: Cell<usize>,
     }
 
     // SAFETY: a component's core module has one thread: the `threads` proposal is off in the host
     // and `memory.atomic` is not used, so the cells are never reached from two threads.
-    unsafe impl Sync for Bump {}
+    unsafe impl Sync for Heap {}
 
     unsafe extern "C" {
         /// Set by the linker: the first byte behind stack and data.
         static __heap_base: u8;
     }
 
-    impl Bump {
+    impl Heap {
         /// Moves the end of the memory to at least `wanted`; false when the host refuses.
         fn reach(&self, wanted: usize) -> bool {
             let end = self.end.get();
@@ -84,32 +93,32 @@ mod global {
     // overlap. Alignment is `place`'s. Nothing here panics or unwinds.
     unsafe impl GlobalAlloc for Bump {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            let Some((start, after)) = place(self.first_free(), layout.size(), layout.align())
+            let Some((start, after)) = place(HEAP.first_free(), layout.size(), layout.align())
             else {
                 return ptr::null_mut();
             };
-            if !self.reach(after) {
+            if !HEAP.reach(after) {
                 return ptr::null_mut();
             }
-            self.next.set(after);
+            HEAP.next.set(after);
             ptr::with_exposed_provenance_mut(start)
         }
 
         unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-            if block.addr() + layout.size() == self.next.get() {
-                self.next.set(block.addr());
+            if block.addr() + layout.size() == HEAP.next.get() {
+                HEAP.next.set(block.addr());
             }
         }
 
         unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-            if block.addr() + layout.size() == self.next.get() {
+            if block.addr() + layout.size() == HEAP.next.get() {
                 let Some(after) = block.addr().checked_add(new_size) else {
                     return ptr::null_mut();
                 };
-                if !self.reach(after) {
+                if !HEAP.reach(after) {
                     return ptr::null_mut();
                 }
-                self.next.set(after);
+                HEAP.next.set(after);
                 return block;
             }
             if new_size <= layout.size() {
