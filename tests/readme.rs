@@ -1,10 +1,18 @@
 //! The README does not lie: its configurations are accepted, its commands print what it says, and its
 //! plugin is the one that is built.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
 
 use tempfile::TempDir;
 
@@ -96,6 +104,114 @@ fn every_configuration_is_accepted() {
             String::from_utf8_lossy(&output.stdout)
         );
     }
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Starts a command of the README that serves, and reads from its log where it listens.
+fn serving(command: &str, folder: &Path) -> (Running, String) {
+    let mut child = hookgate()
+        .args(["-c", &format!("exec {command} --log-format json 2>&1")])
+        .current_dir(folder)
+        .envs(ENVIRONMENT.iter().copied())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stdout.take().unwrap());
+    let running = Running(child);
+    let address = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap())
+        .find(|line| line["msg"] == "listening" && line["listener"] == "webhooks")
+        .map(|line| line["address"].as_str().unwrap().to_owned())
+        .unwrap();
+    (running, address)
+}
+
+/// An upstream that takes one delivery, and the head that it got.
+fn upstream() -> (u16, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let taken = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let head: String = BufReader::new(stream.try_clone().unwrap())
+            .lines()
+            .map(|line| line.unwrap() + "\n")
+            .take_while(|line| line != "\n")
+            .collect();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(answer.as_bytes()).unwrap();
+        head
+    });
+    (port, taken)
+}
+
+#[test]
+fn the_command_without_a_file_forwards_everything() {
+    let (port, taken) = upstream();
+    // As written, but for the ports: others may use them on this machine.
+    let command = blocks("sh")[1].replace("localhost:3000", &format!("127.0.0.1:{port}"));
+    assert!(command.starts_with("hookgate run --to http://127.0.0.1:"));
+    let folder = TempDir::new().unwrap();
+    let (_running, address) = serving(
+        &format!("{command} --listen 127.0.0.1:0 --admin off"),
+        folder.path(),
+    );
+
+    let mut sender = TcpStream::connect(&address).unwrap();
+    sender
+        .write_all(b"GET /any/path HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    sender.read_to_string(&mut answer).unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(taken.join().unwrap().starts_with("GET /any/path "));
+}
+
+#[test]
+fn the_commands_that_send_send_what_the_text_says() {
+    let (port, taken) = upstream();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("config.toml");
+    let toml = blocks("toml")[0].replace("localhost:3000", &format!("127.0.0.1:{port}"));
+    let server = |listen: &str| {
+        format!("server.listen = [\"{listen}\"]\nadmin.listen = \"127.0.0.1:0\"\n{toml}")
+    };
+    fs::write(&file, server("127.0.0.1:0")).unwrap();
+    let (_running, address) = serving("hookgate run", folder.path());
+    // The sender reads in the same file where to send to.
+    fs::write(&file, server(&address)).unwrap();
+
+    let sent: Vec<_> = blocks("sh")[2]
+        .lines()
+        .map(|command| {
+            hookgate()
+                .args(["-c", command])
+                .current_dir(folder.path())
+                .envs(ENVIRONMENT.iter().copied())
+                .output()
+                .unwrap()
+        })
+        .collect();
+
+    let [genuine, tampered] = sent.as_slice() else {
+        panic!("the README sends twice");
+    };
+    let printed = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(genuine.status.code(), Some(0), "{}", printed(genuine));
+    assert!(printed(genuine).contains("200 OK"), "{}", printed(genuine));
+    assert_eq!(tampered.status.code(), Some(1), "{}", printed(tampered));
+    assert!(printed(tampered).contains("401 Unauthorized"));
+    assert!(taken.join().unwrap().starts_with("POST /hooks/github "));
 }
 
 #[test]

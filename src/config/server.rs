@@ -13,7 +13,7 @@ use super::shapes::OneOrMany;
 use super::units::Size;
 use crate::admin;
 use crate::delivery::Bounds;
-use crate::listener::{self, Certificates, Pair, Part};
+use crate::listener::{self, Certificates, HEADERS_MOST, Pair, Part};
 use crate::secret::Secret;
 
 /// A chain of some certificates has a few KiB.
@@ -114,9 +114,17 @@ fn bounds(draft: &mut Draft<'_>, place: &Place, written: &file::Limits) -> liste
             default.header_bytes_max,
             (HEAD_BYTES_LEAST, HEAD_BYTES_MOST),
         ),
-        header_count_max: written
-            .headers
-            .map_or(default.header_count_max, NonZeroUsize::get),
+        header_count_max: match written.headers.map(NonZeroUsize::get) {
+            Some(headers) if headers > HEADERS_MOST => {
+                draft.refuse(
+                    &place.key("headers"),
+                    format!("a head of {headers} fields is more than {HEADERS_MOST}"),
+                    format!("{HEADERS_MOST} are the most; the wordiest senders have fifty"),
+                );
+                default.header_count_max
+            }
+            headers => headers.unwrap_or(default.header_count_max),
+        },
         idle_time: draft.time(
             &place.key("idle"),
             written.idle,

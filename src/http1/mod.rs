@@ -12,7 +12,7 @@ mod send;
 mod write;
 
 pub use chunked::{Chunks, Decoded};
-pub use parse::{Answered, Arrived, Framing, Limits, request, response};
+pub use parse::{Answered, Arrived, FIELDS_MAX, Framing, Limits, request, response};
 pub use scratch::{SCRATCH_BYTES, with_scratch};
 pub use send::Sending;
 pub use write::{begin_request, begin_response, date, end, field, length};

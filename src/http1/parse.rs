@@ -10,7 +10,7 @@ use httparse::{Header, ParserConfig, Status};
 use crate::message::{Fields, Head, Malformed};
 
 /// Fields that a head may have, whatever is configured: their places are on the stack.
-const FIELDS_MAX: usize = 512;
+pub const FIELDS_MAX: usize = 512;
 
 /// What a head may have.
 #[derive(Clone, Copy, Debug)]

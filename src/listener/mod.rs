@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drain::Watch;
+pub use crate::http1::FIELDS_MAX as HEADERS_MOST;
 use crate::message::{Head, Malformed, Response, Unread};
 use crate::telemetry::{Event, Telemetry};
 pub use answer::Ledger;
