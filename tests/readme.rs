@@ -2,7 +2,6 @@
 //! plugin is the one that is built.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
