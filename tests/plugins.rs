@@ -18,6 +18,8 @@ mod load;
 mod traps;
 #[path = "plugins/vectors.rs"]
 mod vectors;
+#[path = "plugins/metrics.rs"]
+mod metrics;
 #[path = "plugins/verdict.rs"]
 mod verdict;
 #[path = "plugins/world.rs"]

@@ -247,6 +247,7 @@ impl Seat {
             keys,
             signing,
             store: plugin.store(&meters.route),
+            metrics: meters.counts(plugin.compiled().metrics()),
             meters: Some(Arc::clone(&meters)),
         };
         Self {

@@ -13,8 +13,9 @@ use wasmtime::{AsContextMut, Store};
 use super::contract::{filter, types, verify};
 use super::engine::{Engine, MEMORY_BYTES_MAX, Pool, SMALL_BYTES_MAX};
 use super::host::{Draft, Guest};
-use super::load::{Reason, Text};
+use super::load::{METRICS, Reason, Text};
 use super::{Stage, cache};
+use crate::telemetry::Described;
 
 /// The version of the contract that this host speaks.
 pub(super) const VERSION: &str = "0.1.0";
@@ -93,6 +94,8 @@ pub(super) struct Compiled {
     origin: Origin,
     /// Bytes over all memories when an instance begins.
     memory: usize,
+    /// What it counts, by its own description.
+    metrics: Vec<Described>,
 }
 
 /// Where the machine code came from, and how long that took.
@@ -136,6 +139,7 @@ impl Compiled {
             waits,
             origin,
             memory,
+            metrics: Vec::new(),
         })
     }
 
@@ -203,6 +207,22 @@ impl Compiled {
 
     pub(super) fn origin(&self) -> Origin {
         self.origin
+    }
+
+    /// Takes in what the plugin says about itself.
+    pub(super) fn describe(&mut self, description: &str) -> Result<(), Reason> {
+        self.metrics = super::description::metrics(description).map_err(Reason::LifecycleFailed)?;
+        Ok(())
+    }
+
+    /// Whether its description is asked for: it speaks of the metrics that it may count.
+    pub(super) fn counts(&self) -> bool {
+        let mut imports = self.imports.iter();
+        self.exports.describe.is_some() && imports.any(|import| import.starts_with(METRICS))
+    }
+
+    pub(super) fn metrics(&self) -> &[Described] {
+        &self.metrics
     }
 
     pub(super) fn memory(&self) -> usize {

@@ -183,6 +183,8 @@ impl fmt::Display for LoadError {
 /// What needs a grant.
 pub(super) const SIGNING: &str = "hookgate:plugin/signing@";
 pub(super) const KV: &str = "hookgate:plugin/kv@";
+/// Whose metrics are in its description.
+pub(super) const METRICS: &str = "hookgate:plugin/metrics@";
 /// What every plugin has.
 const ALWAYS: [&str; 7] = [
     "types",

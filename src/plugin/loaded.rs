@@ -20,7 +20,7 @@ use super::kv::{Store, Stores};
 use super::load::{KV, LoadError, Reason};
 use super::{FailureKind, Keyring, Limits, Stage};
 use crate::message::Fields;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{GuestMetrics, Telemetry};
 use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 
 /// What `lifecycle` functions may compute: nobody waits for them but the operator.
@@ -197,7 +197,8 @@ impl fmt::Debug for Plugin {
     }
 }
 
-/// Makes one instance, to learn whether it starts and whether its exports have the contract's types.
+/// Makes one instance, to learn whether it starts, whether its exports have the contract's types, and
+/// what it counts.
 pub(super) fn try_out(compiled: &mut Compiled) -> Result<(), Reason> {
     let limits = Limits {
         time: LOAD_TIME,
@@ -213,7 +214,16 @@ pub(super) fn try_out(compiled: &mut Compiled) -> Result<(), Reason> {
         let mut instance = Instance::start(compiled, guest, limits)
             .await
             .map_err(|fault| Reason::DoesNotStart(fault.detail))?;
-        instance.prove(compiled)
+        instance.prove(compiled)?;
+        if compiled.counts() {
+            let describe = compiled.exports().describe.as_ref();
+            let (description,) = instance
+                .call(describe, ())
+                .await
+                .map_err(|fault| Reason::LifecycleFailed(fault.detail))?;
+            compiled.describe(&description)?;
+        }
+        Ok(())
     })
 }
 
@@ -257,6 +267,7 @@ fn guest_at_load(config: &str, keys: &Keyring, limits: Limits) -> Guest {
         keys: keys.clone(),
         signing: Vec::new(),
         store: None,
+        metrics: GuestMetrics::default(),
         meters: None,
     };
     let case = Case::new(Arc::new(webhook), Box::default(), Telemetry::new());

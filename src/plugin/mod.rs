@@ -14,6 +14,7 @@ mod chain;
 mod compiled;
 mod contract;
 mod crypto;
+mod description;
 mod engine;
 mod failure;
 mod field;

@@ -8,7 +8,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
-use super::meters::UpstreamMeters;
+use super::guest::{Metric, Series};
+use super::meters::{PluginMeters, UpstreamMeters};
 use super::metrics::{Meters, Telemetry};
 use super::page::{Page, plain};
 use super::process;
@@ -83,6 +84,7 @@ impl Collector for Meters {
         )?;
         self.write_routes(&mut page)?;
         self.write_plugins(&mut page)?;
+        self.write_guests(&mut page)?;
         self.write_deliveries(&mut page)?;
         self.write_connections(&mut page)?;
         self.write_configuration(&mut page)?;
@@ -184,6 +186,41 @@ impl Meters {
                     (labels, n)
                 })
             }),
+        )
+    }
+
+    fn write_guests(&self, page: &mut Page<'_>) -> fmt::Result {
+        let plugins = self.plugins();
+        let guests: Vec<_> = plugins.iter().map(|p| (p, p.guest.alive())).collect();
+        let (counted, observed): (Vec<_>, Vec<_>) = guests
+            .iter()
+            .flat_map(|(plugin, metrics)| metrics.iter().map(move |metric| (plugin, metric)))
+            .flat_map(|(plugin, metric)| metric.all().map(move |series| (plugin, metric, series)))
+            .partition(|(_, metric, _)| metric.described.buckets.is_none());
+        page.counters_of(
+            "hookgate_guest_counts",
+            "What plugins count themselves.",
+            counted
+                .iter()
+                .map(|(p, metric, series)| (labels(p, metric, series), series.count())),
+        )?;
+        page.histograms_of(
+            "hookgate_guest_values",
+            "What plugins observe themselves.",
+            observed
+                .iter()
+                .map(|(p, metric, series)| (labels(p, metric, series), series.reading())),
+        )?;
+        page.counters(
+            "hookgate_guest_metrics_ignored",
+            "Calls of plugins about metrics that they do not describe.",
+            guests
+                .iter()
+                .filter(|(p, metrics)| !metrics.is_empty() || p.guest.ignored() > 0)
+                .map(|(p, _)| {
+                    let labels = [("plugin", &*p.name), ("route", &*p.route)];
+                    (labels, p.guest.ignored())
+                }),
         )
     }
 
@@ -291,6 +328,22 @@ impl Meters {
             &self.reloaded_at.load(Relaxed),
         )
     }
+}
+
+/// Ours, then the plugin's own.
+fn labels<'l>(
+    plugin: &'l PluginMeters,
+    metric: &'l Metric,
+    series: &'l Series,
+) -> Vec<(&'l str, &'l str)> {
+    let ours = [
+        ("plugin", &*plugin.name),
+        ("route", &*plugin.route),
+        ("metric", &*metric.described.name),
+    ];
+    let names = metric.described.labels.iter().map(|name| &**name);
+    let own = names.zip(series.values.iter().map(|value| &**value));
+    ours.into_iter().chain(own).collect()
 }
 
 fn write_process(page: &mut Page<'_>) -> fmt::Result {

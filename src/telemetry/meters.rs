@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::guest::{Described, GuestMeters, GuestMetrics};
 use super::tally::{Histogram, KeyMatches, Tally};
 
 /// What becomes of webhooks, and the class of the status that naturally goes with it: that series
@@ -227,6 +228,7 @@ pub struct PluginMeters {
     stages: [StageMeters; STAGES.len()],
     pub(super) failures: Tally,
     pub(super) keys: KeyMatches,
+    pub(super) guest: GuestMeters,
 }
 
 /// What one stage of a plugin said and how long it took.
@@ -251,6 +253,7 @@ impl PluginMeters {
             }),
             failures: Tally::new(FAILURES),
             keys: KeyMatches::default(),
+            guest: GuestMeters::default(),
         }
     }
 
@@ -264,6 +267,12 @@ impl PluginMeters {
     /// Says at load that the plugin may use this key, so that a key that never matches shows as 0.
     pub fn holds(&self, key: &str, label: &str) {
         self.keys.announce(key, label);
+    }
+
+    /// The plugin's own metrics, as it describes them; they go on from what they have counted already.
+    #[must_use]
+    pub fn counts(&self, described: &[Described]) -> GuestMetrics {
+        self.guest.resolve(described)
     }
 
     pub(super) fn judged(&self, stage: &str, verdict: &str, took: Duration) {

@@ -8,6 +8,7 @@ mod escape;
 mod event;
 mod exposition;
 mod flood;
+mod guest;
 pub mod log;
 mod meters;
 mod metrics;
@@ -17,6 +18,7 @@ mod tally;
 
 pub use event::Event;
 pub use exposition::Exposition;
+pub use guest::{Described, GuestMetrics};
 pub use meters::{PluginMeters, RouteMeters, UpstreamMeters};
 pub use metrics::Telemetry;
 

@@ -37,6 +37,45 @@ impl<'a> Page<'a> {
         })
     }
 
+    /// Rows with as many labels as each has.
+    pub(super) fn counters_of<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (Vec<(&'l str, &'l str)>, u64)>,
+    ) -> fmt::Result {
+        let mut family = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        rows.into_iter().try_for_each(|(labels, n)| {
+            family
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, _, u64>(&n, None)
+        })
+    }
+
+    /// Rows with as many labels as each has.
+    pub(super) fn histograms_of<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (Vec<(&'l str, &'l str)>, Reading)>,
+    ) -> fmt::Result {
+        let mut family = self
+            .0
+            .encode_descriptor(name, help, None, MetricType::Histogram)?;
+        rows.into_iter().try_for_each(|(labels, reading)| {
+            let Reading {
+                sum,
+                count,
+                buckets,
+            } = reading;
+            family
+                .encode_family(&labels)?
+                .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+        })
+    }
+
     pub(super) fn gauges<'l, const N: usize>(
         &mut self,
         name: &str,

@@ -20,7 +20,7 @@ use super::budget::Budget;
 use super::kv::{Changes, Store, Writes, collect};
 use super::memory::Memory;
 use super::{Keyring, contract};
-use crate::telemetry::{PluginMeters, Telemetry};
+use crate::telemetry::{GuestMetrics, PluginMeters, Telemetry};
 use crate::webhook::{Overlay, Webhook};
 
 /// Entries of the resource table: drafts, and what WASI guests open.
@@ -115,6 +115,8 @@ pub(super) struct Outfit {
     pub(super) signing: Vec<Box<str>>,
     /// What it remembers; none unless it is granted `kv`.
     pub(super) store: Option<Arc<Store>>,
+    /// What it counts; empty while the plugin is being loaded.
+    pub(super) metrics: GuestMetrics,
     /// None while the plugin is being loaded: there is no webhook to speak of yet.
     pub(super) meters: Option<Arc<PluginMeters>>,
 }

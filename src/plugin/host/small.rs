@@ -63,19 +63,19 @@ impl Guest {
     }
 }
 
-/// A guest's own metrics are accepted and not counted: without them JavaScript and Python guests,
-/// which import all of their world, would not load.
+/// What a lookup of a series costs, in the bytes that could be copied meanwhile (about 0.2 us).
+const COUNT_WORK: usize = 1 << 10;
+
 impl metrics::Host for Guest {
-    fn count(&mut self, _name: String, _delta: u32, _labels: Vec<(String, String)>) -> Result<()> {
+    fn count(&mut self, name: String, delta: u32, labels: Vec<(String, String)>) -> Result<()> {
+        self.budget.work(COUNT_WORK)?;
+        self.outfit.metrics.count(&name, delta, &labels);
         Ok(())
     }
 
-    fn observe(
-        &mut self,
-        _name: String,
-        _value: f64,
-        _labels: Vec<(String, String)>,
-    ) -> Result<()> {
+    fn observe(&mut self, name: String, value: f64, labels: Vec<(String, String)>) -> Result<()> {
+        self.budget.work(COUNT_WORK)?;
+        self.outfit.metrics.observe(&name, value, &labels);
         Ok(())
     }
 }
