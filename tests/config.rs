@@ -121,6 +121,16 @@ fn files() -> TempDir {
         &guest::guest("test:guests/filter-and-kv", memory),
         0o644,
     );
+    // One accepts on an error; the other vouches for what it does not accept itself.
+    let verifier = include_str!("guests/verifier.wat");
+    for (name, from, to) in [
+        ("gullible", "$reject)))) ;; an error", "$accept))))"),
+        ("misled", "Hello, World!", "Hello, World?"),
+    ] {
+        let verifier = verifier.replace(from, to);
+        let component = guest::guest("test:guests/verify-and-golden", &verifier);
+        write(&format!("plugins/{name}.wasm"), &component, 0o644);
+    }
     write(
         "plugins/core.wasm",
         &wat::parse_str("(module)").unwrap(),

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "plugins/forgery.rs"]
+mod forgery;
 #[path = "plugins/hostile.rs"]
 mod hostile;
 #[path = "plugins/kv.rs"]

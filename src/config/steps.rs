@@ -201,6 +201,11 @@ impl<'a> Shelf<'a> {
         // A table that is already known to be wrong would be complained about twice.
         if draft.problems.errors() == before {
             check(draft, place, name, &plugin, (&config, &keyring));
+            if draft.problems.errors() == before
+                && let Err(error) = plugin.refuses_forgeries(&config, &[])
+            {
+                refuse_plugin(draft, &place.key("use"), name, &error);
+            }
         }
         let meters = meters(telemetry, name, route, &plugin, &keyring);
         let mut signing: Vec<Box<str>> = match written.signing.as_slice() {
@@ -403,9 +408,14 @@ fn load(
 fn refuse_plugin(draft: &mut Draft<'_>, place: &Place, name: &str, error: &LoadError) {
     let sentence = error.to_string();
     let span = draft.document.value(place);
+    // One that is loaded already is called by its name, and a name once is enough.
+    let sentence = match sentence.strip_prefix(&format!("`{name}` ")) {
+        Some(rest) => format!("plugin `{name}` {rest}"),
+        None => format!("plugin `{name}`: {sentence}"),
+    };
     draft.problems.push(match sentence.rsplit_once("; ") {
-        Some((what, cure)) => Problem::error(span, format!("plugin `{name}`: {what}")).help(cure),
-        None => Problem::error(span, format!("plugin `{name}`: {sentence}")),
+        Some((what, cure)) => Problem::error(span, what).help(cure),
+        None => Problem::error(span, sentence),
     });
 }
 

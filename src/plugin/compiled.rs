@@ -79,6 +79,7 @@ pub(super) struct Exports {
     pub(super) transform: Option<Export<(), Said<Vec<Resource<Draft>>>>>,
     pub(super) describe: Option<Export<(), (String,)>>,
     pub(super) check: Option<Export<(String,), Problems>>,
+    pub(super) golden: Option<Export<(String,), (String,)>>,
 }
 
 /// Ready to make instances.
@@ -170,6 +171,9 @@ impl Compiled {
             }
             if let Some(index) = index("lifecycle", "check") {
                 exports.check = Some(Export::prove(&mut *store, instance, index)?);
+            }
+            if let Some(index) = index("golden", "webhooks") {
+                exports.golden = Some(Export::prove(&mut *store, instance, index)?);
             }
             Ok(exports)
         };
@@ -305,7 +309,10 @@ fn stages(component: &Component, exports: &[String]) -> Result<Vec<Stage>, Reaso
             .is_some()
     });
     let found: Vec<Stage> = found.collect();
-    let known = all.iter().map(|stage| stage.as_str()).chain(["lifecycle"]);
+    let known = all
+        .iter()
+        .map(|stage| stage.as_str())
+        .chain(["lifecycle", "golden"]);
     for interface in known {
         let ours = component
             .get_export_index(None, &*name(interface))

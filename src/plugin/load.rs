@@ -17,6 +17,15 @@ pub struct LoadError {
 }
 
 impl LoadError {
+    /// About a plugin that is loaded already.
+    pub(super) fn of_plugin(name: &str, reason: Reason) -> Self {
+        Self {
+            plugin: name.into(),
+            origin: name.into(),
+            reason,
+        }
+    }
+
     /// Why. For matching; the sentence is `Display`'s.
     #[must_use]
     pub fn reason(&self) -> &Reason {
@@ -85,6 +94,10 @@ pub enum Reason {
     DoesNotStart(String),
     /// It failed while it described itself or checked a configuration.
     LifecycleFailed(String),
+    /// It does not accept its own golden webhook, and says why.
+    RefusesGolden(String, String),
+    /// It accepts its golden webhook with this done to it.
+    AcceptsForgery(String, &'static str),
 }
 
 /// What wasmtime says, on one line.
@@ -175,6 +188,14 @@ impl fmt::Display for LoadError {
                 size(*may)
             ),
             Reason::DoesNotStart(detail) => write!(f, "{it} does not start: {detail}"),
+            Reason::RefusesGolden(golden, said) => write!(
+                f,
+                "{it} does not accept its golden webhook `{golden}`: {said}; until it does, nothing shows that it refuses forgeries"
+            ),
+            Reason::AcceptsForgery(golden, how) => write!(
+                f,
+                "{it} lets forgeries through: it accepts its golden webhook `{golden}` {how}; a verifier rejects what it cannot check"
+            ),
             Reason::LifecycleFailed(detail) => write!(f, "{it} failed in lifecycle: {detail}"),
         }
     }

@@ -155,7 +155,7 @@ impl Plugin {
         asks.then(|| self.stores.get(route, &self.name))
     }
 
-    fn at_load<R: Send>(
+    pub(super) fn at_load<R: Send>(
         &self,
         config: &str,
         keys: &Keyring,
@@ -179,10 +179,8 @@ impl Plugin {
             let mut instance = Instance::start(compiled, guest, limits).await?;
             work(&mut instance, compiled).await
         });
-        done.map_err(|fault| LoadError {
-            plugin: (*self.name).into(),
-            origin: self.name.to_string(),
-            reason: Reason::LifecycleFailed(fault.detail),
+        done.map_err(|fault| {
+            LoadError::of_plugin(&self.name, Reason::LifecycleFailed(fault.detail))
         })
     }
 }
@@ -228,7 +226,7 @@ pub(super) fn try_out(compiled: &mut Compiled) -> Result<(), Reason> {
 }
 
 /// Runs guests away from whatever runtime the caller is in. WASI's clock needs one with timers.
-fn on_own_thread<R: Send>(work: impl AsyncFnOnce() -> R + Send) -> R {
+pub(super) fn on_own_thread<R: Send>(work: impl AsyncFnOnce() -> R + Send) -> R {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()

@@ -26,6 +26,8 @@ pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 pub(crate) const BODY: &str = "Hello, World!";
 pub(crate) const MAC: &str = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
+const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests");
+
 pub(crate) struct World {
     pub(crate) catalog: Catalog,
     home: tempfile::TempDir,
@@ -60,6 +62,15 @@ impl World {
         self.load(name, LIMITS, &Grants::default()).unwrap()
     }
 
+    /// Loads a guest from its text.
+    pub(crate) fn guest_of(&self, name: &str, text: &str) -> Arc<Plugin> {
+        let path = self.file(&format!("{name}.wasm"), &component_of(text));
+        let source = Source::File { path, sha256: None };
+        self.catalog
+            .load(name, &source, LIMITS, &Grants::default())
+            .unwrap()
+    }
+
     pub(crate) fn load(
         &self,
         name: &str,
@@ -90,8 +101,17 @@ impl World {
 }
 
 pub(crate) fn component(name: &str) -> Vec<u8> {
-    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests");
-    let text = std::fs::read_to_string(guests.join(name).with_extension("wat")).unwrap();
+    component_of(&text(name))
+}
+
+/// The text of a guest.
+pub(crate) fn text(name: &str) -> String {
+    let path = Path::new(GUESTS).join(name).with_extension("wat");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The component of a guest's text, whose first line names its world.
+pub(crate) fn component_of(text: &str) -> Vec<u8> {
     let world = text
         .lines()
         .next()
@@ -101,7 +121,7 @@ pub(crate) fn component(name: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("wit");
     let (ours, _) = resolve.push_path(&contract).unwrap();
-    let tests = std::fs::read_to_string(guests.join("worlds.wit")).unwrap();
+    let tests = std::fs::read_to_string(Path::new(GUESTS).join("worlds.wit")).unwrap();
     let tests = resolve.push_str("worlds.wit", &tests).unwrap();
     let (package, world) = world.split_once('/').unwrap();
     let package = if package == "test:guests" {
@@ -110,7 +130,7 @@ pub(crate) fn component(name: &str) -> Vec<u8> {
         ours
     };
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    let mut module = wat::parse_str(&text).unwrap();
+    let mut module = wat::parse_str(text).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default()
         .validate(true)

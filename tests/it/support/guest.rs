@@ -13,6 +13,10 @@ world filter-and-kv {
     include hookgate:plugin/filter-plugin@0.1.0;
     include hookgate:plugin/with-kv@0.1.0;
 }
+world verify-and-golden {
+    include hookgate:plugin/verify-plugin@0.1.0;
+    include hookgate:plugin/with-golden@0.1.0;
+}
 world verify-and-telepathy {
     include hookgate:plugin/verify-plugin@0.1.0;
     import telepathy;
