@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "plugins/compat.rs"]
+mod compat;
 #[path = "plugins/forgery.rs"]
 mod forgery;
 #[path = "plugins/hostile.rs"]
@@ -16,12 +18,12 @@ mod hostile;
 mod kv;
 #[path = "plugins/load.rs"]
 mod load;
+#[path = "plugins/metrics.rs"]
+mod metrics;
 #[path = "plugins/traps.rs"]
 mod traps;
 #[path = "plugins/vectors.rs"]
 mod vectors;
-#[path = "plugins/metrics.rs"]
-mod metrics;
 #[path = "plugins/verdict.rs"]
 mod verdict;
 #[path = "plugins/world.rs"]

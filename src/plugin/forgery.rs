@@ -44,7 +44,7 @@ pub(super) fn all(golden: &Golden) -> Vec<Forgery> {
         }
     }
     forge("with another signature", &|webhook| {
-        webhook.resign(|signature| another(signature));
+        webhook.resign(another);
     });
     forge("with half of its signature", &|webhook| {
         webhook.resign(|signature| {
@@ -167,7 +167,7 @@ mod tests {
     use super::super::golden;
     use super::*;
 
-    fn golden() -> Golden {
+    fn hello() -> Golden {
         let text = r#"{"webhooks": [{"name": "push", "headers": [["a", "b"], ["x-sig", "t=1,v1=abc0def"]],
             "body": "hi", "received_at_ms": 400000000000, "keys": {"main": ["k"]},
             "signature": {"header": "x-sig", "text": "abc0def"}}]}"#;
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn forged(name: &str) -> Golden {
-        let mut all = all(&golden()).into_iter();
+        let mut all = all(&hello()).into_iter();
         all.find(|forgery| forgery.name == name).unwrap().webhook
     }
 
@@ -193,9 +193,9 @@ mod tests {
                 webhook.fields, webhook.body, webhook.received_at_ms
             )
         };
-        let mut seen = vec![shown(&golden())];
+        let mut seen = vec![shown(&hello())];
 
-        let all = all(&golden());
+        let all = all(&hello());
         assert_eq!(all.len(), 13);
         for Forgery { name, webhook } in all {
             let shown = shown(&webhook);
@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn what_a_scheme_does_not_cover_is_not_forged() {
-        let mut golden = golden();
-        golden.covers = super::super::golden::Covers {
+        let mut golden = hello();
+        golden.covers = golden::Covers {
             body: false,
             past: false,
             future: false,

@@ -45,10 +45,6 @@ pub struct Golden {
 
 /// What a forger cannot change without being noticed. Signature and key always belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "three independent properties of a scheme, named where they are set"
-)]
 pub struct Covers {
     /// The body.
     pub body: bool,

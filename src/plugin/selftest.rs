@@ -16,8 +16,9 @@ use super::instance::Instance;
 use super::kv::Store;
 use super::load::{LoadError, Reason};
 use super::loaded::{Plugin, on_own_thread};
+use crate::message::Fields;
 use crate::telemetry::{GuestMetrics, Telemetry};
-use crate::webhook::{Arrival, Fields, Scheme, Webhook, WebhookId};
+use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 
 impl Plugin {
     /// Asks a verifier about its golden webhooks under this configuration, and about forgeries of them.
@@ -102,14 +103,18 @@ impl Plugin {
 fn webhook(golden: &Golden) -> Webhook {
     let wall = UNIX_EPOCH + Duration::from_millis(golden.received_at_ms);
     let arrival = Arrival::stored(wall, Instant::now());
+    let mut fields = Fields::default();
+    for (name, value) in &golden.fields {
+        fields.put(name.as_str(), value.as_bytes());
+    }
     Webhook {
         id: WebhookId::new(arrival),
         route: "".into(),
         method: golden.method.clone(),
         target: golden.target.clone(),
-        host: None,
+        authority: None,
         scheme: Scheme::Https,
-        fields: Fields::new(golden.fields.clone()),
+        fields,
         body: golden.body.clone(),
         arrival,
         sender: std::net::Ipv4Addr::LOCALHOST.into(),
