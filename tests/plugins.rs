@@ -24,6 +24,10 @@ mod metrics;
 mod traps;
 #[path = "plugins/vectors.rs"]
 mod vectors;
+#[path = "plugins/metrics.rs"]
+mod metrics;
+#[path = "plugins/reuse.rs"]
+mod reuse;
 #[path = "plugins/verdict.rs"]
 mod verdict;
 #[path = "plugins/world.rs"]

@@ -172,6 +172,9 @@ pub(super) struct Plugin {
     pub sha256: Option<String>,
     /// What one call may use.
     pub limits: Option<PluginLimits>,
+    /// One instance serves several webhooks, one after another, and keeps its memory between them: for
+    /// interpreted languages, whose guests take longer to begin than to answer. Default: never.
+    pub reuse: Option<PluginReuse>,
     /// What it may import beyond the usual: "kv", "signing".
     #[serde(default)]
     pub grant: Vec<Grant>,
@@ -185,6 +188,18 @@ pub(super) struct PluginLimits {
     pub time: Option<Time>,
     /// Memory of one instance, "64 KiB" to "256 MiB". Default: "16 MiB".
     pub memory: Option<Size>,
+}
+
+/// How long one instance of a plugin serves.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PluginReuse {
+    /// Webhooks of one instance.
+    #[schemars(required)]
+    pub webhooks: Option<NonZeroU32>,
+    /// From when it was made, "1s" to "1h".
+    #[schemars(required)]
+    pub time: Option<Time>,
 }
 
 /// What a plugin may import beyond the usual.

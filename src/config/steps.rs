@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::document::Place;
-use super::draft::{Draft, MILLISECOND};
+use super::draft::{Draft, HOUR, MILLISECOND, SECOND};
 use super::file::{self, Grant, OnFailureWord};
 use super::problem::Problem;
 use super::secrets;
@@ -16,8 +16,8 @@ use super::units::{Size, Time};
 use super::with::{self, Keys};
 use super::words;
 use crate::plugin::{
-    self, Catalog, Grants, Key, Keyring, Limits, LoadError, OnFailure, Plugin, Reason, Source,
-    Stage,
+    self, Catalog, Grants, Key, Keyring, Limits, LoadError, OnFailure, Plugin, Reason, Reuse,
+    Source, Stage,
 };
 use crate::preset::{self, Algorithm, KeyFormat, Preset, Scheme};
 use crate::telemetry::{PluginMeters, Telemetry};
@@ -59,7 +59,8 @@ impl<'a> Shelf<'a> {
         for name in draft.document.names(&Place::root().key("plugins")) {
             let place = Place::root().key("plugins").key(&name);
             let plugin = written.get(&name).and_then(|plugin| {
-                let grants = grants(config, &name, plugin);
+                let mut grants = grants(config, &name, plugin);
+                grants.reuse = reuse(draft, &place.key("reuse"), plugin.reuse.as_ref());
                 load(draft, catalog, &place, &name, plugin, &grants)
             });
             let signs = written
@@ -323,7 +324,38 @@ fn grants(config: &file::Config, name: &str, written: &file::Plugin) -> Grants {
         // Granted and not used: no key has an empty name, so this opens the import and nothing else.
         signing.push("".into());
     }
-    Grants { signing, kv }
+    Grants {
+        signing,
+        kv,
+        ..Grants::default()
+    }
+}
+
+/// Whether one instance may serve several webhooks; half of an answer is none.
+fn reuse(
+    draft: &mut Draft<'_>,
+    place: &Place,
+    written: Option<&file::PluginReuse>,
+) -> Option<Reuse> {
+    let written = written?;
+    for (key, is_there) in [
+        ("webhooks", written.webhooks.is_some()),
+        ("time", written.time.is_some()),
+    ] {
+        if !is_there {
+            draft.missing(
+                place,
+                key,
+                format!("`reuse` has no `{key}`"),
+                r#"write reuse = { webhooks = 100, time = "1m" }: the memory of one webhook is then there for the next"#,
+            );
+        }
+    }
+    let webhooks = written.webhooks?;
+    written.time?;
+    let default = std::time::Duration::ZERO;
+    let time = draft.time(&place.key("time"), written.time, default, (SECOND, HOUR));
+    Some(Reuse { webhooks, time })
 }
 
 fn load(

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
 
-use super::Limits;
 use super::bundled::{bundled, component};
 use super::compiled::Compiled;
 use super::engine::Engine;
 use super::kv::Stores;
 use super::load::{KV, LoadError, Reason, SIGNING};
 use super::loaded::{Plugin, try_out};
+use super::{Limits, Reuse};
 
 /// A component with a whole JavaScript or Python runtime has 12 to 18 MB.
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
@@ -44,6 +44,8 @@ pub struct Grants {
     pub signing: Vec<Box<str>>,
     /// State shared by its instances on one route.
     pub kv: bool,
+    /// Keeping its memory from webhook to webhook; none: each webhook has a fresh instance.
+    pub reuse: Option<Reuse>,
 }
 
 /// All loaded plugins. Cheap to clone.

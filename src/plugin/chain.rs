@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::engine::Pool;
 use super::failure::Fault;
-use super::host::{Case, Guest, Outfit};
+use super::host::Case;
 use super::instance::Instance;
 use super::loaded::Plugin;
+use super::seat::Seat;
 use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict, Writes};
 use crate::telemetry::{Event, PluginMeters, Telemetry};
 use crate::webhook::{Overlay, Webhook};
@@ -44,13 +45,6 @@ pub struct Chain {
     /// wait for each other.
     needs: Vec<(Arc<Pool>, u32)>,
     transforms: bool,
-}
-
-struct Seat {
-    plugin: Arc<Plugin>,
-    outfit: Arc<Outfit>,
-    on_failure: OnFailure,
-    meters: Arc<PluginMeters>,
 }
 
 #[derive(Clone, Copy)]
@@ -145,8 +139,11 @@ impl Chain {
             let started = Instant::now();
             let answer = seat.ask(guest, turn.stage, &case, &overlays).await;
             let rest = self.order.get(position + 1..).unwrap_or_default();
-            if answer.is_err() || !rest.iter().any(|later| later.seat == turn.seat) {
+            if answer.is_err() {
+                // Whatever it has half done must not be seen, least of all by another webhook.
                 *guest = None;
+            } else if !rest.iter().any(|later| later.seat == turn.seat) {
+                seat.dismiss(guest.take());
             }
             let answer = match answer {
                 Ok(answer) => answer,
@@ -171,6 +168,9 @@ impl Chain {
                         && let Some(writes) = case.writes()
                     {
                         writes.keep();
+                    }
+                    for (seat, guest) in self.seats.iter().zip(guests) {
+                        seat.dismiss(guest);
                     }
                     return Ok(verdict);
                 }
@@ -225,78 +225,6 @@ impl Chain {
             kind,
             detail,
         }
-    }
-}
-
-impl Seat {
-    fn new(step: Step) -> Self {
-        let Step {
-            plugin,
-            config,
-            keys,
-            signing,
-            on_failure,
-            meters,
-        } = step;
-        let signing = signing
-            .into_iter()
-            .filter(|name| plugin.grants().signing.contains(name))
-            .collect();
-        let outfit = Outfit {
-            config,
-            keys,
-            signing,
-            store: plugin.store(&meters.route),
-            metrics: meters.counts(plugin.compiled().metrics()),
-            meters: Some(Arc::clone(&meters)),
-        };
-        Self {
-            plugin,
-            outfit: Arc::new(outfit),
-            on_failure,
-            meters,
-        }
-    }
-
-    /// A webhook that nobody could verify is refused, whatever the configuration says.
-    fn policy(&self, stage: Stage) -> OnFailure {
-        match stage {
-            Stage::Verify => OnFailure::Refuse,
-            Stage::Filter | Stage::Transform => self.on_failure,
-        }
-    }
-
-    async fn ask(
-        &self,
-        guest: &mut Option<Instance>,
-        stage: Stage,
-        case: &Arc<Case>,
-        overlays: &[Overlay],
-    ) -> Result<Answer, Fault> {
-        let compiled = self.plugin.compiled();
-        let limits = self.plugin.limits();
-        let base = match (stage, overlays) {
-            (Stage::Transform, [only]) => only.clone(),
-            (Stage::Transform, several) => {
-                return Err(Fault::new(
-                    FailureKind::Permanent,
-                    format!(
-                        "an earlier transform made {} deliveries, and only one can be transformed again; let the plugin that makes several be the last",
-                        several.len()
-                    ),
-                ));
-            }
-            (Stage::Verify | Stage::Filter, _) => Overlay::default(),
-        };
-        let guest = match guest {
-            Some(guest) => guest,
-            None => {
-                let data = Guest::new(Arc::clone(case), Arc::clone(&self.outfit), limits.memory);
-                guest.insert(Instance::start(compiled, data, limits).await?)
-            }
-        };
-        guest.guest().base = base;
-        guest.ask(compiled, stage).await
     }
 }
 

@@ -13,6 +13,7 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 
 use super::cache::{Cache, CacheError};
 use super::host::{self, Guest};
+use super::kept::{Place, Places};
 use super::memory::TABLE_ELEMENTS_MAX;
 use super::ticker::Ticker;
 
@@ -34,6 +35,8 @@ const TABLES_MAX: u32 = 16;
 /// Wasm stack of a guest; the host's functions have the rest of the fiber.
 pub(super) const STACK_BYTES: usize = 256 << 10;
 const FIBER_BYTES: usize = 1 << 20;
+/// Of the sandboxes: so many more are there for instances that are idle between two webhooks.
+const IDLE_PART: u32 = 4;
 /// How long a webhook waits for a free sandbox before the sender is told to call again.
 const PERMIT_WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -91,6 +94,8 @@ pub(super) struct Pool {
     pub(super) engine: wasmtime::Engine,
     permits: Arc<Semaphore>,
     instances_max: usize,
+    /// For instances that are idle between two webhooks: beside the permits, so that they take nobody's.
+    places: Places,
 }
 
 impl Engine {
@@ -151,13 +156,20 @@ impl fmt::Debug for Engine {
 impl Pool {
     fn new(instances: u32) -> Result<Self, EngineError> {
         let instances_max = usize::try_from(instances).unwrap_or(usize::MAX);
-        let engine = wasmtime::Engine::new(&config(instances))
+        let idle = (instances / IDLE_PART).max(1);
+        let engine = wasmtime::Engine::new(&config(instances + idle))
             .map_err(|error| EngineError::Pool(format!("{error:#}")))?;
         Ok(Self {
             engine,
             permits: Arc::new(Semaphore::new(instances_max)),
             instances_max,
+            places: Places::new(usize::try_from(idle).unwrap_or(usize::MAX)),
         })
+    }
+
+    /// Room for one idle instance, if there is any.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.places.take()
     }
 
     /// The right to `count` sandboxes, all at once: who held some and waited for more could wait for

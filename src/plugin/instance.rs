@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::compiled::{Compiled, Export};
 use super::failure::Fault;
 use super::host::Guest;
+use super::kept::Service;
 use super::load::Reason;
 use super::ticker::TICK;
 use super::{FailureKind, Limits, Stage};
@@ -28,6 +29,7 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Instance {
     limits: Limits,
     waits: bool,
+    service: Service,
     store: Store<Guest>,
     instance: wasmtime::component::Instance,
 }
@@ -50,6 +52,7 @@ impl Instance {
             Ok(Ok(instance)) => Ok(Self {
                 limits,
                 waits,
+                service: Service::new(),
                 store,
                 instance,
             }),
@@ -106,6 +109,16 @@ impl Instance {
     /// Looks the exports of `compiled` up and checks their types.
     pub(super) fn prove(&mut self, compiled: &mut Compiled) -> Result<(), Reason> {
         compiled.prove(&mut self.store, &self.instance)
+    }
+
+    /// What it has behind it.
+    pub(super) fn service(&self) -> Service {
+        self.service
+    }
+
+    /// It has served a webhook.
+    pub(super) fn served(&mut self) {
+        self.service.one_more();
     }
 
     pub(super) fn guest(&mut self) -> &mut Guest {

@@ -6,10 +6,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Method;
-use http::uri::PathAndQuery;
-
 use super::catalog::Grants;
 use super::compiled::{Compiled, Origin};
 use super::engine::MEMORY_BYTES_MAX;
@@ -19,9 +15,7 @@ use super::instance::Instance;
 use super::kv::{Store, Stores};
 use super::load::{KV, LoadError, Reason};
 use super::{FailureKind, Keyring, Limits, Stage};
-use crate::message::Fields;
-use crate::telemetry::{GuestMetrics, Telemetry};
-use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
+use crate::telemetry::GuestMetrics;
 
 /// What `lifecycle` functions may compute: nobody waits for them but the operator.
 const LOAD_TIME: Duration = Duration::from_secs(1);
@@ -246,20 +240,6 @@ pub(super) fn on_own_thread<R: Send>(work: impl AsyncFnOnce() -> R + Send) -> R 
 
 /// There is no webhook at load; a plugin that looks at it sees an empty one.
 fn guest_at_load(config: &str, keys: &Keyring, limits: Limits) -> Guest {
-    let arrival = Arrival::now();
-    let webhook = Webhook {
-        id: WebhookId::new(arrival),
-        route: "".into(),
-        method: Method::POST,
-        target: PathAndQuery::from_static("/"),
-        authority: None,
-        scheme: Scheme::Http,
-        fields: Fields::default(),
-        body: Bytes::new(),
-        arrival,
-        sender: std::net::Ipv4Addr::LOCALHOST.into(),
-        public_url: None,
-    };
     let outfit = Outfit {
         config: config.into(),
         keys: keys.clone(),
@@ -268,6 +248,5 @@ fn guest_at_load(config: &str, keys: &Keyring, limits: Limits) -> Guest {
         metrics: GuestMetrics::default(),
         meters: None,
     };
-    let case = Case::new(Arc::new(webhook), Box::default(), Telemetry::new());
-    Guest::new(Arc::new(case), Arc::new(outfit), limits.memory)
+    Guest::new(Case::of_nothing(), Arc::new(outfit), limits.memory)
 }

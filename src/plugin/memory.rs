@@ -29,7 +29,12 @@ impl Memory {
         }
     }
 
-    /// Whether the guest was ever refused memory.
+    /// What was refused to one webhook does not explain the failure of another.
+    pub(super) fn forget_refusal(&mut self) {
+        self.refused = false;
+    }
+
+    /// Whether the guest was refused memory.
     pub(super) fn was_refused(&self) -> bool {
         self.refused
     }

@@ -24,17 +24,20 @@ mod host;
 mod instance;
 mod json;
 mod jwk;
+mod kept;
 mod key;
 mod kv;
 mod load;
 mod loaded;
 mod memory;
 mod seal;
+mod seat;
 mod selftest;
 mod ticker;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -249,4 +252,15 @@ impl Default for Limits {
             memory: 16 << 20,
         }
     }
+}
+
+/// For how long one instance of a plugin serves, where it may serve several webhooks one after another:
+/// what it keeps in its memory is then there for the next. Never the default. An instance that fails in
+/// any way serves no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reuse {
+    /// Webhooks of one instance.
+    pub webhooks: NonZeroU32,
+    /// From when it was made; an idle instance is let go when it is looked at after that.
+    pub time: Duration,
 }

@@ -45,6 +45,7 @@ async fn a_plugin_of_every_version_loads_and_does_all_that_it_did() {
     let grants = Grants {
         signing: vec!["a".into()],
         kv: true,
+        ..Grants::default()
     };
     for entry in fs::read_dir(Path::new(WIT).join("compat")).unwrap() {
         let text = entry.unwrap().path();

@@ -8,6 +8,7 @@ use super::world::{LIMITS, World, step, webhook_with};
 const KV: Grants = Grants {
     signing: Vec::new(),
     kv: true,
+    reuse: None,
 };
 
 /// One route with the guest that does as the body says.

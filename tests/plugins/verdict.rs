@@ -252,7 +252,7 @@ async fn signing_needs_the_grant_of_that_key() {
     for (granted, outcome) in [("main", "0"), ("other", "1")] {
         let grants = Grants {
             signing: vec![granted.into()],
-            kv: false,
+            ..Grants::default()
         };
         let mut step = step(&world.load("signing", LIMITS, &grants).unwrap());
         step.signing = vec!["main".into()];

@@ -50,10 +50,12 @@ impl HostDelivery for Guest {
         self.budget.delivery()?;
         let overlay = self.base.clone();
         let begun_with = overlay.changes.len();
-        Ok(self.table.push(Draft {
+        let draft = self.table.push(Draft {
             overlay,
             begun_with,
-        })?)
+        })?;
+        self.drafts += 1;
+        Ok(draft)
     }
 
     fn set_header(&mut self, draft: Resource<Draft>, name: String, value: String) -> Result<()> {
@@ -149,6 +151,7 @@ impl HostDelivery for Guest {
 
     fn drop(&mut self, draft: Resource<Draft>) -> Result<()> {
         self.table.delete(draft)?;
+        self.drafts = self.drafts.saturating_sub(1);
         Ok(())
     }
 }

@@ -8,8 +8,11 @@ mod small;
 mod stdio;
 mod webhook;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
+use http::Method;
+use http::uri::PathAndQuery;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -20,8 +23,9 @@ use super::budget::Budget;
 use super::kv::{Changes, Store, Writes, collect};
 use super::memory::Memory;
 use super::{Keyring, contract};
+use crate::message::Fields;
 use crate::telemetry::{GuestMetrics, PluginMeters, Telemetry};
-use crate::webhook::{Overlay, Webhook};
+use crate::webhook::{Arrival, Overlay, Scheme, Webhook, WebhookId};
 
 /// Entries of the resource table: drafts, and what WASI guests open.
 const TABLE_ENTRIES_MAX: usize = 2_048;
@@ -62,6 +66,33 @@ impl Case {
             notes: Mutex::new(Vec::new()),
             changes: Mutex::new(Vec::new()),
         }
+    }
+
+    /// No webhook at all: for a guest that is asked about itself, and for one that waits. It sees an
+    /// empty webhook, and nothing that it does leads anywhere.
+    pub(super) fn of_nothing() -> Arc<Self> {
+        static NOTHING: LazyLock<Arc<Case>> = LazyLock::new(|| {
+            let arrival = Arrival::now();
+            let webhook = Webhook {
+                id: WebhookId::new(arrival),
+                route: "".into(),
+                method: Method::POST,
+                target: PathAndQuery::from_static("/"),
+                authority: None,
+                scheme: Scheme::Http,
+                fields: Fields::default(),
+                body: Bytes::new(),
+                arrival,
+                sender: std::net::Ipv4Addr::LOCALHOST.into(),
+                public_url: None,
+            };
+            Arc::new(Case::new(
+                Arc::new(webhook),
+                Box::default(),
+                Telemetry::new(),
+            ))
+        });
+        Arc::clone(&NOTHING)
     }
 
     /// The committed note `key`.
@@ -132,6 +163,8 @@ pub(super) struct Guest {
     pub(super) base: Overlay,
     notes: Vec<Note>,
     changes: Changes,
+    /// Deliveries in the hands of the guest.
+    drafts: usize,
     table: ResourceTable,
     wasi: Option<Box<Wasi>>,
 }
@@ -156,9 +189,29 @@ impl Guest {
             base: Overlay::default(),
             notes: Vec::new(),
             changes: Changes::default(),
+            drafts: 0,
             table,
             wasi: None,
         }
+    }
+
+    /// An instance that is kept begins with another webhook.
+    pub(super) fn begin(&mut self, case: Arc<Case>) {
+        self.budget = Budget::new(case.webhook.body.len());
+        self.case = case;
+    }
+
+    /// Lets go of its webhook, until there is another one. False when it holds on to a delivery: a
+    /// draft of one webhook must not be returned for another.
+    pub(super) fn rest(&mut self) -> bool {
+        self.case = Case::of_nothing();
+        self.base = Overlay::default();
+        self.drop_work();
+        self.memory.forget_refusal();
+        if let Some(wasi) = &self.wasi {
+            wasi.output.clear();
+        }
+        self.drafts == 0
     }
 
     /// The stage succeeded: what it noted becomes visible to others, and what it remembers will be.
@@ -182,7 +235,9 @@ impl Guest {
         &mut self,
         draft: wasmtime::component::Resource<Draft>,
     ) -> wasmtime::Result<Overlay> {
-        Ok(self.table.delete(draft)?.into_overlay())
+        let draft = self.table.delete(draft)?;
+        self.drafts = self.drafts.saturating_sub(1);
+        Ok(draft.into_overlay())
     }
 
     /// The end of what the guest wrote to its standard output and error.
