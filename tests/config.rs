@@ -32,6 +32,19 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("BLANK", "secret "),
 ];
 
+/// A filter that does not like `event`.
+const PICKY: &str = r#"(module
+    (memory (export "memory") 1)
+    (data (i32.const 32) "\30\00\00\00\01\00\00\00")
+    (data (i32.const 48) "\50\00\00\00\08\00\00\00\60\00\00\00\0d\00\00\00")
+    (data (i32.const 80) "/event/0")
+    (data (i32.const 96) "no such event ")
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+    (func (export "hookgate:plugin/lifecycle@0.1.0#describe") (result i32) (i32.const 0))
+    (func (export "hookgate:plugin/lifecycle@0.1.0#check") (param i32 i32) (result i32)
+        (i32.const 32))
+    (func (export "hookgate:plugin/filter@0.1.0#filter") (result i32) (i32.const 0)))"#;
+
 fn environment(name: &str) -> Option<String> {
     ENVIRONMENT
         .iter()
@@ -121,6 +134,9 @@ fn files() -> TempDir {
         &guest::guest("test:guests/filter-and-kv", memory),
         0o644,
     );
+    // It finds fault with every configuration.
+    let picky = guest::guest("test:guests/filter-and-lifecycle", PICKY);
+    write("plugins/picky.wasm", &picky, 0o644);
     // One accepts on an error; the other vouches for what it does not accept itself.
     let verifier = include_str!("guests/verifier.wat");
     for (name, from, to) in [

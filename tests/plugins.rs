@@ -28,6 +28,8 @@ mod vectors;
 mod metrics;
 #[path = "plugins/reuse.rs"]
 mod reuse;
+#[path = "plugins/shadow.rs"]
+mod shadow;
 #[path = "plugins/verdict.rs"]
 mod verdict;
 #[path = "plugins/world.rs"]

@@ -218,6 +218,7 @@ enum Endpoint {
     DeadLetters,
     Webhooks,
     Deed(Deed),
+    Shadows,
     Reload,
     Page,
 }
@@ -233,6 +234,7 @@ impl Endpoint {
             "/api/dead-letters/replay" => Some(Self::Deed(Deed::Replay)),
             "/api/dead-letters/discard" => Some(Self::Deed(Deed::Discard)),
             "/api/webhooks" => Some(Self::Webhooks),
+            "/api/shadows" => Some(Self::Shadows),
             "/api/reload" => Some(Self::Reload),
             "/" => Some(Self::Page),
             _ => None,
@@ -358,6 +360,15 @@ impl Admin {
             Endpoint::DeadLetters => letters::list(state, request),
             Endpoint::Webhooks => letters::find(state, request),
             Endpoint::Deed(deed) => letters::act(state, request, deed),
+            Endpoint::DeadLetters => {
+                let dead_letters = (state.dead_letters)();
+                reply::json(StatusCode::OK, &views::DeadLetters { dead_letters })
+            }
+            Endpoint::Shadows => {
+                let shadows = state.telemetry.shadows();
+                let shadows = shadows.iter().map(|shadow| views::shadow(shadow)).collect();
+                reply::json(StatusCode::OK, &views::Shadows { shadows })
+            }
             Endpoint::Reload => self.reload().await,
             Endpoint::Page => page::answer(&overview()),
         }

@@ -1,8 +1,12 @@
 //! What admin shows, as plain values: names, counts and times; never a secret of ours, and a body only
 //! where one dead letter is asked for.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::telemetry::{Difference, ShadowMeters};
 
 /// The plan in force and how full the buffer is.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -178,6 +182,49 @@ pub(super) struct Overview {
 #[derive(Serialize)]
 pub(super) struct DeadLetters {
     pub(super) dead_letters: Vec<DeadLetterView>,
+}
+
+/// `/api/shadows`.
+#[derive(Serialize)]
+pub(super) struct Shadows {
+    pub(super) shadows: Vec<ShadowView>,
+}
+
+/// A candidate beside a plugin on a route, and where it would have differed lately.
+#[derive(Serialize)]
+pub(super) struct ShadowView {
+    route: String,
+    plugin: String,
+    candidate: String,
+    outcomes: BTreeMap<&'static str, u64>,
+    differences: Vec<DifferenceView>,
+}
+
+/// One webhook about which they differ.
+#[derive(Serialize)]
+struct DifferenceView {
+    id: String,
+    stage: &'static str,
+    outcome: &'static str,
+    current: String,
+    candidate: String,
+}
+
+pub(super) fn shadow(shadow: &ShadowMeters) -> ShadowView {
+    let difference = |difference: Difference| DifferenceView {
+        id: difference.id.to_string(),
+        stage: difference.stage,
+        outcome: difference.outcome,
+        current: difference.current,
+        candidate: difference.candidate,
+    };
+    ShadowView {
+        route: shadow.route.to_string(),
+        plugin: shadow.plugin.to_string(),
+        candidate: shadow.candidate.to_string(),
+        outcomes: shadow.outcomes().collect(),
+        differences: shadow.differences().into_iter().map(difference).collect(),
+    }
 }
 
 /// `/api/reload`.

@@ -358,6 +358,9 @@ pub(super) struct Step {
     pub with: Option<Free>,
     /// What a failure of the plugin means. A verifying plugin always refuses. Default: "refuse".
     pub on_failure: Option<OnFailureWord>,
+    /// A candidate that is asked about the same webhooks with the same `with`, after the sender has its
+    /// answer: what it says goes nowhere, and where it differs is counted. Default: none.
+    pub shadow: Option<String>,
     /// The keys in `with` that the plugin may make MACs with.
     #[serde(default)]
     pub signing: Vec<String>,

@@ -15,6 +15,7 @@ mod routes;
 mod secrets;
 mod server;
 mod shapes;
+mod shelf;
 mod signature;
 mod steps;
 mod units;

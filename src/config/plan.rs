@@ -14,7 +14,7 @@ use super::problem::{Problems, Report};
 use super::routes::{self, Built, Material};
 use super::secrets::{Environment, Lookup};
 use super::server;
-use super::steps::Shelf;
+use super::shelf::Shelf;
 use super::upstreams;
 use crate::admin;
 use crate::delivery::{Bounds, Buffer, Contract, Share, Upstream};

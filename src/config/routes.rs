@@ -18,7 +18,8 @@ use super::problem::Problem;
 use super::retry;
 use super::server::ServerPart;
 use super::shapes::OneOrMany;
-use super::steps::{Prepared, Shelf};
+use super::shelf::Shelf;
+use super::steps::Prepared;
 use super::units::Size;
 use super::upstreams::Upstreams;
 use super::words;
@@ -293,7 +294,7 @@ fn assemble(
         body_time: intake.body_time,
         allow: intake.allow,
         public_url: intake.public_url,
-        chain: Chain::new(steps.into_iter().map(|prepared| prepared.step).collect()),
+        chain: chain(steps),
         meters: Arc::clone(&contract.meters),
         contract: Arc::new(contract),
         upstreams: names,
@@ -305,6 +306,19 @@ fn assemble(
         summary,
         making,
     }
+}
+
+fn chain(steps: Vec<Prepared>) -> Chain {
+    let (steps, candidates): (Vec<_>, Vec<_>) = steps
+        .into_iter()
+        .map(|prepared| (prepared.step, prepared.candidate))
+        .unzip();
+    let seated = candidates.into_iter().enumerate();
+    seated
+        .filter_map(|(place, candidate)| Some((place, candidate?)))
+        .fold(Chain::new(steps), |chain, (place, candidate)| {
+            chain.shadow(place, candidate)
+        })
 }
 
 fn forward_to(

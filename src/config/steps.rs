@@ -1,18 +1,18 @@
-//! Plugins: those of `[plugins]`, loaded once, and the steps in which a route uses them.
+//! The steps in which a route uses its plugins: each with its configuration, its keys, and what is asked
+//! beside it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::document::Place;
-use super::draft::{Draft, HOUR, MILLISECOND, SECOND};
-use super::file::{self, Grant, OnFailureWord};
+use super::draft::Draft;
+use super::file::{self, OnFailureWord};
 use super::problem::Problem;
 use super::secrets;
 use super::shapes::SECRET_IN_THE_OPEN;
+use super::shelf::{Shelf, refuse_plugin};
 use super::signature;
-use super::units::{Size, Time};
 use super::with::{self, Keys};
 use super::words;
 use crate::plugin::{
@@ -20,30 +20,16 @@ use crate::plugin::{
     Source, Stage,
 };
 use crate::preset::{self, Algorithm, KeyFormat, Preset, Scheme};
+use crate::plugin::{self, Candidate, Key, Keyring, OnFailure, Plugin, Stage};
+use crate::preset::{self, Algorithm, KeyFormat, Preset};
 use crate::telemetry::{PluginMeters, Telemetry};
-
-/// The bounds of `limits.time`: beyond ten seconds every sender has gone.
-const TIME: (Time, Time) = (MILLISECOND, Time(std::time::Duration::from_secs(10)));
-/// The bounds of `limits.memory`: one Wasm page to what a pool can still hold.
-const MEMORY: (Size, Size) = (Size(64 << 10), Size(256 << 20));
-
-/// The plugins of a file, by name. None: it did not load, which was reported.
-pub(super) struct Shelf<'a> {
-    catalog: &'a Catalog,
-    own: BTreeMap<String, Own>,
-    bundled: BTreeMap<&'static str, Option<Arc<Plugin>>>,
-}
-
-struct Own {
-    plugin: Option<Arc<Plugin>>,
-    signs: bool,
-    is_used: bool,
-}
 
 /// One use of a plugin, ready, and what its preset says about the route.
 pub(super) struct Prepared {
     pub step: plugin::Step,
     pub plugin: Arc<Plugin>,
+    /// What is asked beside it.
+    pub candidate: Option<Candidate>,
     pub preset: Option<&'static Preset>,
     /// How its sender signs, where that is known.
     pub scheme: Option<Scheme>,
@@ -141,6 +127,7 @@ impl<'a> Shelf<'a> {
         loaded
     }
 
+impl Shelf<'_> {
     /// Prepares the step at `place`.
     pub(super) fn step(
         &mut self,
@@ -186,7 +173,7 @@ impl<'a> Shelf<'a> {
             );
             (json, keys, None, None)
         };
-        let plugin = self.find(draft, place, name)?;
+        let plugin = self.find(draft, &place.key("use"), name)?;
         self.signing(draft, place, written, name, &keys);
         on_failure(draft, place, written, &plugin);
         let key = keys
@@ -201,13 +188,16 @@ impl<'a> Shelf<'a> {
         };
         // A table that is already known to be wrong would be complained about twice.
         if draft.problems.errors() == before {
-            check(draft, place, name, &plugin, (&config, &keyring));
-            if draft.problems.errors() == before
-                && let Err(error) = plugin.refuses_forgeries(&config, &[])
-            {
-                refuse_plugin(draft, &place.key("use"), name, &error);
-            }
+            ask(draft, place, "use", &plugin, (&config, &keyring));
         }
+        let right = draft.problems.errors() == before;
+        let right = right.then_some((&*config, &keyring));
+        let candidate = self
+            .candidate(draft, place, written, &plugin, right)
+            .map(|candidate| Candidate {
+                meters: telemetry.shadow(route, name, candidate.name()),
+                plugin: candidate,
+            });
         let meters = meters(telemetry, name, route, &plugin, &keyring);
         let mut signing: Vec<Box<str>> = match written.signing.as_slice() {
             [] => signs_with(name),
@@ -231,10 +221,30 @@ impl<'a> Shelf<'a> {
         Some(Prepared {
             step,
             plugin,
+            candidate,
             preset,
             scheme,
             key,
         })
+    }
+
+    /// The plugin that is asked beside `plugin`; asked about the configuration unless that is wrong.
+    fn candidate(
+        &mut self,
+        draft: &mut Draft<'_>,
+        place: &Place,
+        written: &file::Step,
+        plugin: &Plugin,
+        config: Option<(&str, &Keyring)>,
+    ) -> Option<Arc<Plugin>> {
+        let name = written.shadow.as_deref()?;
+        let at = place.key("shadow");
+        let found = self.find(draft, &at, name)?;
+        shadow(draft, &at, plugin, &found)?;
+        if let Some(config) = config {
+            ask(draft, place, "shadow", &found, config);
+        }
+        Some(found)
     }
 
     fn signing(
@@ -246,8 +256,8 @@ impl<'a> Shelf<'a> {
         keys: &Keys,
     ) {
         let place = place.key("signing");
-        if !written.signing.is_empty() && !self.own.get(name).is_some_and(|own| own.signs) {
-            let help = match self.own.contains_key(name) {
+        if !written.signing.is_empty() && self.signs(name) != Some(true) {
+            let help = match self.signs(name).is_some() {
                 true => format!("add grant = [\"signing\"] to [plugins.{name}]"),
                 false => "the bundled plugins do not sign".to_owned(),
             };
@@ -271,7 +281,7 @@ impl<'a> Shelf<'a> {
 const SIGNER: &str = "standard-sign";
 
 /// The keys with which the bundled plugin of that name may sign.
-fn signs_with(name: &str) -> Vec<Box<str>> {
+pub(super) fn signs_with(name: &str) -> Vec<Box<str>> {
     match name {
         SIGNER => vec!["keys".into()],
         _ => Vec::new(),
@@ -304,151 +314,6 @@ fn meters(
         }
     }
     meters
-}
-
-/// What `[plugins]` grants, with the keys that the routes name.
-fn grants(config: &file::Config, name: &str, written: &file::Plugin) -> Grants {
-    let kv = written.grant.contains(&Grant::Kv);
-    if !written.grant.contains(&Grant::Signing) {
-        return Grants {
-            kv,
-            ..Grants::default()
-        };
-    }
-    let steps = config.routes.values().flat_map(|route| &route.plugins);
-    let named = steps
-        .filter(|step| step.name.as_deref() == Some(name))
-        .flat_map(|step| &step.signing);
-    let mut signing: Vec<Box<str>> = named.map(|key| key.as_str().into()).collect();
-    if signing.is_empty() {
-        // Granted and not used: no key has an empty name, so this opens the import and nothing else.
-        signing.push("".into());
-    }
-    Grants {
-        signing,
-        kv,
-        ..Grants::default()
-    }
-}
-
-/// Whether one instance may serve several webhooks; half of an answer is none.
-fn reuse(
-    draft: &mut Draft<'_>,
-    place: &Place,
-    written: Option<&file::PluginReuse>,
-) -> Option<Reuse> {
-    let written = written?;
-    for (key, is_there) in [
-        ("webhooks", written.webhooks.is_some()),
-        ("time", written.time.is_some()),
-    ] {
-        if !is_there {
-            draft.missing(
-                place,
-                key,
-                format!("`reuse` has no `{key}`"),
-                r#"write reuse = { webhooks = 100, time = "1m" }: the memory of one webhook is then there for the next"#,
-            );
-        }
-    }
-    let webhooks = written.webhooks?;
-    written.time?;
-    let default = std::time::Duration::ZERO;
-    let time = draft.time(&place.key("time"), written.time, default, (SECOND, HOUR));
-    Some(Reuse { webhooks, time })
-}
-
-fn load(
-    draft: &mut Draft<'_>,
-    catalog: &Catalog,
-    place: &Place,
-    name: &str,
-    written: &file::Plugin,
-    grants: &Grants,
-) -> Option<Arc<Plugin>> {
-    draft.name(place, name, "a plugin");
-    if plugin::bundled().contains(&name) {
-        draft.refuse_key(
-            place,
-            format!("`{name}` is the name of a bundled plugin"),
-            "choose another name; a bundled plugin needs no entry",
-        );
-        return None;
-    }
-    let limits = written.limits.as_ref();
-    let default = Limits::default();
-    let at = place.key("limits");
-    let limits = Limits {
-        time: draft.time(
-            &at.key("time"),
-            limits.and_then(|limits| limits.time),
-            default.time,
-            TIME,
-        ),
-        memory: draft.size(
-            &at.key("memory"),
-            limits.and_then(|limits| limits.memory),
-            default.memory,
-            MEMORY,
-        ),
-    };
-    let digest = written.sha256.as_deref().map(|text| {
-        let digest = secrets::sha256(text);
-        if digest.is_none() {
-            draft.refuse(
-                &place.key("sha256"),
-                "this is not a SHA-256 digest",
-                "it has 64 hex digits, as `sha256sum FILE` prints them",
-            );
-        }
-        digest
-    });
-    let Some(file) = written.file.as_deref() else {
-        draft.missing(
-            place,
-            "file",
-            format!("plugin `{name}` has no `file`"),
-            r#"add file = "PATH" with the component"#,
-        );
-        return None;
-    };
-    let sha256 = match digest {
-        Some(None) => return None,
-        Some(Some(digest)) => Some(digest),
-        None => None,
-    };
-    let source = Source::File {
-        path: draft.lookup.path(file),
-        sha256,
-    };
-    match catalog.load(name, &source, limits, grants) {
-        Ok(plugin) => Some(plugin),
-        Err(error) => {
-            let key = match error.reason() {
-                Reason::DigestDiffers { .. } => "sha256",
-                Reason::NotGranted { .. } if draft.document.has(&place.key("grant")) => "grant",
-                Reason::NeedsMemory { .. } if draft.document.has(&at) => "limits",
-                _ => "file",
-            };
-            refuse_plugin(draft, &place.key(key), name, &error);
-            None
-        }
-    }
-}
-
-/// A plugin's error is one sentence with its cure behind a semicolon.
-fn refuse_plugin(draft: &mut Draft<'_>, place: &Place, name: &str, error: &LoadError) {
-    let sentence = error.to_string();
-    let span = draft.document.value(place);
-    // One that is loaded already is called by its name, and a name once is enough.
-    let sentence = match sentence.strip_prefix(&format!("`{name}` ")) {
-        Some(rest) => format!("plugin `{name}` {rest}"),
-        None => format!("plugin `{name}`: {sentence}"),
-    };
-    draft.problems.push(match sentence.rsplit_once("; ") {
-        Some((what, cure)) => Problem::error(span, what).help(cure),
-        None => Problem::error(span, sentence),
-    });
 }
 
 fn on_failure(draft: &mut Draft<'_>, place: &Place, written: &file::Step, plugin: &Plugin) {
@@ -486,15 +351,43 @@ fn keyring(draft: &mut Draft<'_>, keys: Keys, algorithm: Option<Algorithm>) -> K
     keyring
 }
 
-/// Asks the plugin itself what it thinks of its configuration.
-fn check(
+/// Whether a candidate can be asked what the plugin is asked.
+fn shadow(draft: &mut Draft<'_>, place: &Place, plugin: &Plugin, candidate: &Plugin) -> Option<()> {
+    let (name, stages) = (candidate.name(), plugin.stages());
+    if name == plugin.name() {
+        draft.refuse(
+            place,
+            format!("`{name}` is the plugin in force"),
+            "name another plugin: the version that may follow it",
+        );
+        return None;
+    }
+    let missing = stages
+        .iter()
+        .find(|stage| !candidate.stages().contains(stage));
+    if let Some(stage) = missing {
+        let (stage, plugin) = (stage.as_str(), plugin.name());
+        draft.refuse(
+            place,
+            format!("`{name}` has no stage `{stage}`, which `{plugin}` has"),
+            "a candidate answers what the plugin in force is asked",
+        );
+        return None;
+    }
+    Some(())
+}
+
+/// Asks the plugin that a key of the step names what it thinks of its configuration, and about
+/// forgeries.
+fn ask(
     draft: &mut Draft<'_>,
-    place: &Place,
-    name: &str,
+    step: &Place,
+    key: &str,
     plugin: &Plugin,
     (config, keys): (&str, &Keyring),
 ) {
-    let with = place.key("with");
+    let (before, name) = (draft.problems.errors(), plugin.name());
+    let (with, place) = (step.key("with"), &step.key(key));
     match plugin.check(config, keys) {
         Ok(problems) => {
             for problem in problems {
@@ -507,6 +400,11 @@ fn check(
                 draft.problems.push(problem);
             }
         }
-        Err(error) => refuse_plugin(draft, &place.key("use"), name, &error),
+        Err(error) => refuse_plugin(draft, place, name, &error),
+    }
+    if draft.problems.errors() == before
+        && let Err(error) = plugin.refuses_forgeries(config, &[])
+    {
+        refuse_plugin(draft, place, name, &error);
     }
 }

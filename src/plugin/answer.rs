@@ -21,7 +21,7 @@ const RESPONSE_FIELD_BYTES_MAX: usize = 8 << 10;
 const REFUSED: u16 = 403;
 
 /// One stage's say.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Answer {
     /// Accept or forward.
     Onward,

@@ -13,6 +13,7 @@ use super::host::Case;
 use super::instance::Instance;
 use super::loaded::Plugin;
 use super::seat::Seat;
+use super::shadow::{Before, Candidate, Jobs};
 use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict, Writes};
 use crate::telemetry::{Event, PluginMeters, Telemetry};
 use crate::webhook::{Overlay, Webhook};
@@ -85,6 +86,16 @@ impl Chain {
         }
     }
 
+    /// Puts a candidate beside the step at `place`: it is asked about the same webhooks, when they have
+    /// been judged, and what it says is compared and goes nowhere.
+    #[must_use]
+    pub fn shadow(mut self, place: usize, candidate: Candidate) -> Self {
+        if let Some(seat) = self.seats.get_mut(place) {
+            seat.shadow(candidate);
+        }
+        self
+    }
+
     /// Whether nobody is asked anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -131,13 +142,18 @@ impl Chain {
         let mut guests: Vec<Option<Instance>> = Vec::new();
         guests.resize_with(self.seats.len(), || None);
         let mut overlays = vec![Overlay::default()];
+        let mut jobs = Jobs::default();
         for (position, turn) in self.order.iter().enumerate() {
             let (Some(seat), Some(guest)) = (self.seats.get(turn.seat), guests.get_mut(turn.seat))
             else {
                 continue;
             };
+            let before = seat.shadow.as_ref().map(|_| Before::new(&case, &overlays));
             let started = Instant::now();
             let answer = seat.ask(guest, turn.stage, &case, &overlays).await;
+            if let (Some(shadow), Some(before)) = (&seat.shadow, before) {
+                jobs.note(shadow, &case, turn.stage, before, &answer);
+            }
             let rest = self.order.get(position + 1..).unwrap_or_default();
             if answer.is_err() {
                 // Whatever it has half done must not be seen, least of all by another webhook.

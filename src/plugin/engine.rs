@@ -15,6 +15,7 @@ use super::cache::{Cache, CacheError};
 use super::host::{self, Guest};
 use super::kept::{Place, Places};
 use super::memory::TABLE_ELEMENTS_MAX;
+use super::shadow::Shadows;
 use super::ticker::Ticker;
 
 /// The most that a plugin's `limits.memory` may say.
@@ -85,6 +86,7 @@ struct Inner {
     small: Arc<Pool>,
     large: Arc<Pool>,
     cache: Option<Cache>,
+    shadows: Shadows,
     /// Dropped first of what it speaks of: its thread holds engines of its own.
     ticker: Ticker,
 }
@@ -126,6 +128,7 @@ impl Engine {
             small,
             large,
             cache,
+            shadows: Shadows::default(),
             ticker,
         })))
     }
@@ -140,6 +143,10 @@ impl Engine {
 
     pub(super) fn cache(&self) -> Option<&Cache> {
         self.0.cache.as_ref()
+    }
+
+    pub(super) fn shadows(&self) -> &Shadows {
+        &self.0.shadows
     }
 
     pub(super) fn guest_starts(&self) {

@@ -11,6 +11,7 @@ mod bundled;
 mod cache;
 mod catalog;
 mod chain;
+mod compare;
 mod compiled;
 mod contract;
 mod crypto;
@@ -33,6 +34,7 @@ mod memory;
 mod seal;
 mod seat;
 mod selftest;
+mod shadow;
 mod ticker;
 
 use std::collections::BTreeMap;
@@ -52,6 +54,7 @@ pub use self::key::Key;
 pub use self::kv::Writes;
 pub use self::load::{LoadError, Reason, Text};
 pub use self::loaded::{ConfigProblem, Plugin};
+pub use self::shadow::Candidate;
 use crate::webhook::{Overlay, Webhook};
 
 /// Names and the active keys that each stands for, newest first.

@@ -9,6 +9,7 @@ use super::host::{Case, Guest, Outfit};
 use super::instance::Instance;
 use super::kept::Kept;
 use super::loaded::Plugin;
+use super::shadow::{Candidate, Shadow};
 use super::{FailureKind, OnFailure, Stage};
 use crate::telemetry::PluginMeters;
 use crate::webhook::Overlay;
@@ -21,6 +22,8 @@ pub(super) struct Seat {
     on_failure: OnFailure,
     /// Instances for the next webhooks; none unless the plugin is said to share its memory with them.
     kept: Option<Kept>,
+    /// What is asked the same, and heard by nobody.
+    pub(super) shadow: Option<Arc<Shadow>>,
 }
 
 impl Seat {
@@ -48,11 +51,17 @@ impl Seat {
         let kept = plugin.grants().reuse.map(Kept::new);
         Self {
             kept,
+            shadow: None,
             plugin,
             outfit: Arc::new(outfit),
             on_failure,
             meters,
         }
+    }
+
+    /// Puts a candidate beside the plugin.
+    pub(super) fn shadow(&mut self, candidate: Candidate) {
+        self.shadow = Some(Arc::new(Shadow::new(candidate, &self.outfit)));
     }
 
     /// A webhook that nobody could verify is refused, whatever the configuration says.

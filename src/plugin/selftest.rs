@@ -5,7 +5,6 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-use super::Stage;
 use super::answer::Answer;
 use super::compiled::Compiled;
 use super::failure::Fault;
@@ -16,6 +15,7 @@ use super::instance::Instance;
 use super::kv::Store;
 use super::load::{LoadError, Reason};
 use super::loaded::{Plugin, on_own_thread};
+use super::{Keyring, Stage};
 use crate::message::Fields;
 use crate::telemetry::{GuestMetrics, Telemetry};
 use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
@@ -50,6 +50,8 @@ impl Plugin {
         let own = config.to_owned();
         let (document,) = self.at_load(
             config,
+            // The route's own keys are out of reach.
+            &Keyring::new(),
             async move |guest: &mut Instance, compiled: &Compiled| {
                 guest.call(compiled.exports().golden.as_ref(), (own,)).await
             },

@@ -85,6 +85,7 @@ impl Collector for Meters {
         self.write_routes(&mut page)?;
         self.write_plugins(&mut page)?;
         self.write_guests(&mut page)?;
+        self.write_shadows(&mut page)?;
         self.write_deliveries(&mut page)?;
         self.write_connections(&mut page)?;
         self.write_configuration(&mut page)?;
@@ -221,6 +222,25 @@ impl Meters {
                     let labels = [("plugin", &*p.name), ("route", &*p.route)];
                     (labels, p.guest.ignored())
                 }),
+        )
+    }
+
+    fn write_shadows(&self, page: &mut Page<'_>) -> fmt::Result {
+        let shadows = self.shadows();
+        page.counters(
+            "hookgate_shadow",
+            "What candidates would have said, beside the plugin in force.",
+            shadows.iter().flat_map(|shadow| {
+                shadow.outcomes().map(|(outcome, n)| {
+                    let labels = [
+                        ("plugin", &*shadow.plugin),
+                        ("route", &*shadow.route),
+                        ("candidate", &*shadow.candidate),
+                        ("outcome", outcome),
+                    ];
+                    (labels, n)
+                })
+            }),
         )
     }
 

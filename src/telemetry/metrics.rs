@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::flood::{Admitted, Floods, Kind};
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
+use super::shadow::ShadowMeters;
 use super::tally::Tally;
 
 /// Where events go: cheap to clone, passed as an argument, one for each process or test.
@@ -28,6 +29,8 @@ pub(super) struct Meters {
     upstreams: Resolved<Arc<str>, UpstreamMeters>,
     /// By route and plugin.
     plugins: Resolved<(Arc<str>, Arc<str>), PluginMeters>,
+    /// By route, plugin and candidate.
+    shadows: Resolved<[Arc<str>; 3], ShadowMeters>,
     pub(super) floods: Floods,
     pub(super) connections: AtomicI64,
     pub(super) handshakes_failed: AtomicU64,
@@ -59,6 +62,7 @@ impl Telemetry {
                 routes: Mutex::default(),
                 upstreams: Mutex::default(),
                 plugins: Mutex::default(),
+                shadows: Mutex::default(),
                 floods: Floods::new(Instant::now()),
                 connections: AtomicI64::new(0),
                 handshakes_failed: AtomicU64::new(0),
@@ -95,6 +99,22 @@ impl Telemetry {
         resolve(&self.meters.plugins, (route.into(), name.into()), || {
             PluginMeters::new(name, route)
         })
+    }
+
+    /// The meters of a candidate beside a plugin on a route; the same ones for the same names as long as
+    /// anybody holds them.
+    #[must_use]
+    pub fn shadow(&self, route: &str, plugin: &str, candidate: &str) -> Arc<ShadowMeters> {
+        let name = [route.into(), plugin.into(), candidate.into()];
+        resolve(&self.meters.shadows, name, || {
+            ShadowMeters::new(route, plugin, candidate)
+        })
+    }
+
+    /// All candidates that are asked, by route, plugin and name.
+    #[must_use]
+    pub fn shadows(&self) -> Vec<Arc<ShadowMeters>> {
+        alive(&self.meters.shadows)
     }
 
     /// Writes one line for each kind of log line that was suppressed since the last report. The server
@@ -140,6 +160,11 @@ impl Meters {
     /// By name.
     pub(super) fn upstreams(&self) -> Vec<Arc<UpstreamMeters>> {
         alive(&self.upstreams)
+    }
+
+    /// By route, plugin and candidate.
+    pub(super) fn shadows(&self) -> Vec<Arc<ShadowMeters>> {
+        alive(&self.shadows)
     }
 
     /// By route and name.

@@ -14,6 +14,7 @@ mod meters;
 mod metrics;
 mod page;
 mod process;
+mod shadow;
 mod tally;
 
 pub use event::Event;
@@ -21,6 +22,7 @@ pub use exposition::Exposition;
 pub use guest::{Described, GuestMetrics};
 pub use meters::{PluginMeters, RouteMeters, UpstreamMeters};
 pub use metrics::Telemetry;
+pub use shadow::{Difference, ShadowMeters};
 
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,7 @@ mod transform;
 
 mod guests;
 mod kv;
+mod shadow;
 
 mod forwarded;
 

@@ -47,7 +47,7 @@ pub(super) struct Case {
 
 /// What a plugin leaves for later ones.
 #[derive(Clone, Debug)]
-struct Note {
+pub(super) struct Note {
     key: Box<str>,
     value: Box<str>,
 }
@@ -103,6 +103,18 @@ impl Case {
             .iter()
             .find(|note| &*note.key == key)
             .map(|note| note.value.clone())
+    }
+
+    /// All committed notes.
+    pub(super) fn notes(&self) -> Vec<Note> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.clone()
+    }
+
+    /// For a guest that is asked what another one was asked: it sees what that one saw.
+    pub(super) fn replace_notes(&self, notes: &[Note]) {
+        let mut own = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        *own = notes.to_vec();
     }
 
     /// Everything that the plugins want to remember, for whoever learns whether the webhook was taken.

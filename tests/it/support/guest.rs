@@ -17,6 +17,10 @@ world verify-and-golden {
     include hookgate:plugin/verify-plugin@0.1.0;
     include hookgate:plugin/with-golden@0.1.0;
 }
+world filter-and-lifecycle {
+    include hookgate:plugin/filter-plugin@0.1.0;
+    include hookgate:plugin/with-lifecycle@0.1.0;
+}
 world verify-and-telepathy {
     include hookgate:plugin/verify-plugin@0.1.0;
     import telepathy;
