@@ -190,8 +190,7 @@ impl Shelf<'_> {
         if draft.problems.errors() == before {
             ask(draft, place, "use", &plugin, (&config, &keyring));
         }
-        let right = draft.problems.errors() == before;
-        let right = right.then_some((&*config, &keyring));
+        let right = (draft.problems.errors() == before).then_some((&*config, &keyring));
         let candidate = self
             .candidate(draft, place, written, &plugin, right)
             .map(|candidate| Candidate {
