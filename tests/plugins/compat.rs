@@ -7,7 +7,7 @@ use hookgate::plugin::{Chain, Grants, Source, Stage};
 use hookgate::telemetry::Telemetry;
 use hookgate::webhook::Change;
 
-use super::world::{LIMITS, World, accepted, step, webhook_with};
+use super::world::{LIMITS, World, accepted, keys, step, webhook_with};
 
 const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/wit");
 
@@ -63,7 +63,7 @@ async fn a_plugin_of_every_version_loads_and_does_all_that_it_did() {
             [Stage::Verify, Stage::Filter, Stage::Transform]
         );
         assert!(plugin.describe().unwrap().unwrap().contains("compat"));
-        assert_eq!(plugin.check("{}").unwrap(), []);
+        assert_eq!(plugin.check("{}", &keys()).unwrap(), []);
         // It accepts everything, so it is asked for its golden webhook and found.
         let found = plugin.refuses_forgeries("{}", &[]).unwrap_err().to_string();
         assert!(found.contains("its golden webhook `compat`"), "{found}");
