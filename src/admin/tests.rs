@@ -421,7 +421,13 @@ async fn the_token_opens_everything_and_probes_need_none() {
             .into_iter()
             .chain(value.map(|value| ("authorization", value)))
             .collect();
-        for path in ["/", "/metrics", "/api/state", "/api/dead-letters"] {
+        for path in [
+            "/",
+            "/metrics",
+            "/api/state",
+            "/api/dead-letters",
+            "/api/shadows",
+        ] {
             let (status, _) = ask(&admin, &format!("GET {path}"), &fields).await;
             assert_eq!(status, expected, "{path} {value:?}");
         }

@@ -21,6 +21,8 @@ use crate::telemetry::Described;
 pub(super) const VERSION: &str = "0.1.0";
 const PACKAGE: &str = "hookgate:plugin/";
 const PAGE_BYTES: u64 = 64 << 10;
+/// Code of this size hardly ever belongs to a guest whose memory begins small.
+const LARGE_CODE_BYTES: usize = 1 << 20;
 
 /// An exported function whose type has been checked.
 ///
@@ -271,6 +273,13 @@ fn compile(
 /// Makes a component of compiled code, in the pool of its size. `code` is what [`compile`] has made a
 /// moment ago or what the cache has authenticated.
 fn place(engine: &Engine, code: &[u8]) -> wasmtime::Result<(Component, Arc<Pool>)> {
+    // Nearly certain for an interpreter; guessed right, its code is read once and not twice.
+    if code.len() > LARGE_CODE_BYTES {
+        let large = load(engine.large(), code)?;
+        if measure(&large) > SMALL_BYTES_MAX {
+            return Ok((large, Arc::clone(engine.large())));
+        }
+    }
     let small = load(engine.small(), code)?;
     if measure(&small) <= SMALL_BYTES_MAX {
         Ok((small, Arc::clone(engine.small())))

@@ -172,7 +172,13 @@ async fn with_a_token_only_the_probes_answer_everybody() {
     for path in ["/live", "/ready"] {
         assert_eq!(gate.ask(&Call::get(path)).await.status, 200, "{path}");
     }
-    for path in ["/", "/metrics", "/api/state", "/api/dead-letters"] {
+    for path in [
+        "/",
+        "/metrics",
+        "/api/state",
+        "/api/dead-letters",
+        "/api/shadows",
+    ] {
         let stranger = gate.ask(&Call::get(path)).await;
         assert_eq!(stranger.status, 401, "{path}");
         assert!(stranger.field("www-authenticate").is_some());
