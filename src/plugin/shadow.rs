@@ -16,7 +16,7 @@ use super::failure::Fault;
 use super::host::{Case, Guest, Note, Outfit};
 use super::instance::Instance;
 use super::loaded::Plugin;
-use crate::telemetry::{Difference, Event, GuestMetrics, ShadowMeters, Telemetry};
+use crate::telemetry::{Difference, GuestMetrics, ShadowMeters, Telemetry};
 use crate::webhook::{Overlay, Webhook};
 
 /// Webhooks that wait for their candidates.
@@ -133,28 +133,23 @@ impl Drop for Jobs {
         for job in self.0.drain(..) {
             let shadow = Arc::clone(&job.shadow);
             let compiled = shadow.candidate.plugin.compiled();
-            let telemetry = job.case.telemetry.clone();
             if !compiled.engine().shadows().submit(job) {
-                shadow.skip(&telemetry);
+                shadow.skip();
             }
         }
     }
 }
 
 impl Shadow {
-    fn skip(&self, telemetry: &Telemetry) {
-        telemetry.emit(&Event::Shadowed {
-            shadow: &self.candidate.meters,
-            outcome: "skipped",
-            difference: None,
-        });
+    fn skip(&self) {
+        self.candidate.meters.asked("skipped", None);
     }
 
     /// Asks what the plugin in force was asked, in the same order, of one instance.
     async fn ask(&self, webhook: &Arc<Webhook>, case: &Arc<Case>, asked: &[Asked]) {
         let plugin = &self.candidate.plugin;
         let Some(_permits) = plugin.compiled().pool().permits(1).await else {
-            self.skip(&case.telemetry);
+            self.skip();
             return;
         };
         plugin.compiled().engine().guest_starts();
@@ -209,11 +204,7 @@ impl Shadow {
                 candidate,
             }),
         };
-        case.telemetry.emit(&Event::Shadowed {
-            shadow: &self.candidate.meters,
-            outcome: "same",
-            difference: difference.as_ref(),
-        });
+        self.candidate.meters.asked("same", difference.as_ref());
     }
 }
 

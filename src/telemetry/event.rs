@@ -11,7 +11,6 @@ use tracing::{Level, debug, error, info, trace, warn};
 use super::flood::Kind;
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
 use super::metrics::Telemetry;
-use super::shadow::{Difference, ShadowMeters};
 use crate::webhook::{Webhook, WebhookId};
 
 /// Something happened. Emitting it is all a room does about telemetry.
@@ -88,13 +87,6 @@ pub enum Event<'a> {
         kind: &'static str,
         detail: &'a str,
         policy: &'static str,
-    },
-    /// A candidate was asked what the plugin in force was asked. `outcome` is same or skipped where there
-    /// is no difference.
-    Shadowed {
-        shadow: &'a ShadowMeters,
-        outcome: &'static str,
-        difference: Option<&'a Difference>,
     },
     /// A guest wrote a line (bounded, escaped); level is its own.
     GuestSaid {
@@ -299,11 +291,6 @@ impl Telemetry {
                     %id, plugin = &*plugin.name, route = &*plugin.route, stage, kind, detail, policy,
                     "plugin failed");
             }
-            Event::Shadowed {
-                shadow,
-                outcome,
-                difference,
-            } => shadow.asked(outcome, difference),
             Event::GuestSaid {
                 id,
                 plugin,

@@ -65,8 +65,9 @@ impl ShadowMeters {
         self.lock().iter().cloned().collect()
     }
 
-    /// Counts what came of asking the candidate, and keeps the difference if there is one.
-    pub(super) fn asked(&self, outcome: &str, difference: Option<&Difference>) {
+    /// Counts what came of asking the candidate (`same` or `skipped` where there is no difference), and
+    /// keeps the difference if there is one.
+    pub fn asked(&self, outcome: &str, difference: Option<&Difference>) {
         let Some(difference) = difference else {
             self.outcomes.count(outcome);
             return;

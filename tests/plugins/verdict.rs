@@ -275,7 +275,7 @@ async fn a_seal_needs_the_grant_of_that_key() {
     ] {
         let grants = Grants {
             signing: vec![granted.into()],
-            kv: false,
+            ..Grants::default()
         };
         let mut step = step(&world.load("seal", LIMITS, &grants).unwrap());
         step.signing = vec![named.into()];
