@@ -30,6 +30,10 @@ mod metrics;
 mod reuse;
 #[path = "plugins/shadow.rs"]
 mod shadow;
+#[path = "plugins/traps.rs"]
+mod traps;
+#[path = "plugins/vectors.rs"]
+mod vectors;
 #[path = "plugins/verdict.rs"]
 mod verdict;
 #[path = "plugins/world.rs"]

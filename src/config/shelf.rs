@@ -8,6 +8,7 @@ use super::draft::{Draft, HOUR, MILLISECOND, SECOND};
 use super::file::{self, Grant};
 use super::problem::Problem;
 use super::secrets;
+use super::signature;
 use super::steps::signs_with;
 use super::units::{Size, Time};
 use super::words;
@@ -100,15 +101,18 @@ impl<'a> Shelf<'a> {
         if let Some(loaded) = self.bundled.get(bundled) {
             return loaded.clone();
         }
-        let loaded = self.catalog.load(
-            bundled,
-            &Source::Bundled(bundled),
-            Limits::default(),
-            &Grants {
-                signing: signs_with(bundled),
-                ..Grants::default()
+        let grants = Grants {
+            // Opens the import; which key it may use is said by each step.
+            signing: match *bundled {
+                signature::NAME => vec![signature::KEYS.into()],
+                other => signs_with(other),
             },
-        );
+            ..Grants::default()
+        };
+        let source = Source::Bundled(bundled);
+        let loaded = self
+            .catalog
+            .load(bundled, &source, Limits::default(), &grants);
         let loaded = match loaded {
             Ok(plugin) => Some(plugin),
             Err(error) => {

@@ -15,13 +15,8 @@ use super::shelf::{Shelf, refuse_plugin};
 use super::signature;
 use super::with::{self, Keys};
 use super::words;
-use crate::plugin::{
-    self, Catalog, Grants, Key, Keyring, Limits, LoadError, OnFailure, Plugin, Reason, Reuse,
-    Source, Stage,
-};
-use crate::preset::{self, Algorithm, KeyFormat, Preset, Scheme};
 use crate::plugin::{self, Candidate, Key, Keyring, OnFailure, Plugin, Stage};
-use crate::preset::{self, Algorithm, KeyFormat, Preset};
+use crate::preset::{self, Algorithm, KeyFormat, Preset, Scheme};
 use crate::telemetry::{PluginMeters, Telemetry};
 
 /// One use of a plugin, ready, and what its preset says about the route.
@@ -36,96 +31,6 @@ pub(super) struct Prepared {
     /// What names its first key in logs.
     pub key: Option<String>,
 }
-
-impl<'a> Shelf<'a> {
-    /// Loads every plugin of `[plugins]`, used or not: `check` is there to find what would fail later.
-    pub(super) fn load(draft: &mut Draft<'_>, catalog: &'a Catalog, config: &file::Config) -> Self {
-        let mut own = BTreeMap::new();
-        let written = &config.plugins;
-        for name in draft.document.names(&Place::root().key("plugins")) {
-            let place = Place::root().key("plugins").key(&name);
-            let plugin = written.get(&name).and_then(|plugin| {
-                let mut grants = grants(config, &name, plugin);
-                grants.reuse = reuse(draft, &place.key("reuse"), plugin.reuse.as_ref());
-                load(draft, catalog, &place, &name, plugin, &grants)
-            });
-            let signs = written
-                .get(&name)
-                .is_some_and(|plugin| plugin.grant.contains(&Grant::Signing));
-            own.insert(
-                name,
-                Own {
-                    plugin,
-                    signs,
-                    is_used: false,
-                },
-            );
-        }
-        Self {
-            catalog,
-            own,
-            bundled: BTreeMap::new(),
-        }
-    }
-
-    /// Warns about what no route uses.
-    pub(super) fn warn_unused(&self, draft: &mut Draft<'_>) {
-        for (name, _) in self.own.iter().filter(|(_, own)| !own.is_used) {
-            let place = Place::root().key("plugins").key(name);
-            draft.warn(
-                &place,
-                format!("no route uses the plugin `{name}`"),
-                "use it, or take it away",
-            );
-        }
-    }
-
-    fn find(&mut self, draft: &mut Draft<'_>, place: &Place, name: &str) -> Option<Arc<Plugin>> {
-        if let Some(own) = self.own.get_mut(name) {
-            own.is_used = true;
-            return own.plugin.clone();
-        }
-        let Some(bundled) = plugin::bundled().iter().find(|bundled| **bundled == name) else {
-            if draft.document.is_broken(&Place::root().key("plugins")) {
-                return None;
-            }
-            let known = plugin::bundled()
-                .iter()
-                .copied()
-                .chain(self.own.keys().map(String::as_str));
-            let help = words::cure(name, known, "plugins");
-            draft.refuse(
-                &place.key("use"),
-                format!("there is no plugin `{name}`"),
-                help,
-            );
-            return None;
-        };
-        if let Some(loaded) = self.bundled.get(bundled) {
-            return loaded.clone();
-        }
-        let grants = Grants {
-            // Opens the import; which key it may use is said by each step.
-            signing: match *bundled {
-                signature::NAME => vec![signature::KEYS.into()],
-                other => signs_with(other),
-            },
-            ..Grants::default()
-        };
-        let source = Source::Bundled(bundled);
-        let loaded = self
-            .catalog
-            .load(bundled, &source, Limits::default(), &grants);
-        let loaded = match loaded {
-            Ok(plugin) => Some(plugin),
-            Err(error) => {
-                refuse_plugin(draft, &place.key("use"), name, &error);
-                None
-            }
-        };
-        self.bundled.insert(bundled, loaded.clone());
-        loaded
-    }
 
 impl Shelf<'_> {
     /// Prepares the step at `place`.

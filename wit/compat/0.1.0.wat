@@ -30,6 +30,9 @@
       (export (;9;) "[method]delivery.set-ordering-key" (func (type 12)))
       (type (;13;) (func (param "self" 3) (param "key" string) (param "ttl-s" u32)))
       (export (;10;) "[method]delivery.set-dedupe-key" (func (type 13)))
+      (type (;14;) (option string))
+      (type (;15;) (func (param "self" 3) (param "scheme" string) (param "key" string) (param "id" 14) (result bool)))
+      (export (;11;) "[method]delivery.set-signature" (func (type 15)))
     )
   )
   (import "hookgate:plugin/deliveries@0.1.0" (instance $hookgate:plugin/deliveries@0.1.0 (;0;) (type $ty-hookgate:plugin/deliveries@0.1.0)))
@@ -186,14 +189,15 @@
     (type (;1;) (func (param i32 i32 i32 i32 i32)))
     (type (;2;) (func (param i32 i32 i32)))
     (type (;3;) (func (param i32 i32 i32) (result i32)))
-    (type (;4;) (func (param i32 i32 i32 i32)))
-    (type (;5;) (func (param i32)))
-    (type (;6;) (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-    (type (;7;) (func (param i32 i32 i32 i32 i32 i32)))
-    (type (;8;) (func (param i32 i32 f64 i32 i32)))
-    (type (;9;) (func (param i32 i32 i32 i32 i32 i32 i32 i32)))
-    (type (;10;) (func (param i32 i32) (result i32)))
-    (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+    (type (;4;) (func (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (type (;5;) (func (param i32 i32 i32 i32)))
+    (type (;6;) (func (param i32)))
+    (type (;7;) (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (type (;8;) (func (param i32 i32 i32 i32 i32 i32)))
+    (type (;9;) (func (param i32 i32 f64 i32 i32)))
+    (type (;10;) (func (param i32 i32 i32 i32 i32 i32 i32 i32)))
+    (type (;11;) (func (param i32 i32) (result i32)))
+    (type (;12;) (func (param i32 i32 i32 i32) (result i32)))
     (import "hookgate:plugin/deliveries@0.1.0" "[constructor]delivery" (func $deliveries.new (;0;) (type 0)))
     (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.set-header" (func $deliveries.set-header (;1;) (type 1)))
     (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.add-header" (func $deliveries.add-header (;2;) (type 1)))
@@ -204,45 +208,46 @@
     (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.set-path" (func $deliveries.set-path (;7;) (type 2)))
     (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.set-upstream" (func $deliveries.set-upstream (;8;) (type 3)))
     (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.set-ordering-key" (func $deliveries.set-ordering-key (;9;) (type 2)))
-    (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.set-dedupe-key" (func $deliveries.set-dedupe-key (;10;) (type 4)))
-    (import "hookgate:plugin/deliveries@0.1.0" "[resource-drop]delivery" (func $deliveries.drop (;11;) (type 5)))
-    (import "hookgate:plugin/webhook@0.1.0" "info" (func $webhook.info (;12;) (type 5)))
-    (import "hookgate:plugin/webhook@0.1.0" "header" (func $webhook.header (;13;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "header-values" (func $webhook.header-values (;14;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "headers" (func $webhook.headers (;15;) (type 5)))
-    (import "hookgate:plugin/webhook@0.1.0" "query-param" (func $webhook.query-param (;16;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "body" (func $webhook.body (;17;) (type 5)))
-    (import "hookgate:plugin/webhook@0.1.0" "body-text" (func $webhook.body-text (;18;) (type 5)))
-    (import "hookgate:plugin/webhook@0.1.0" "body-range" (func $webhook.body-range (;19;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "json" (func $webhook.json (;20;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "json-string" (func $webhook.json-string (;21;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "json-array-slices" (func $webhook.json-array-slices (;22;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "note" (func $webhook.note (;23;) (type 2)))
-    (import "hookgate:plugin/webhook@0.1.0" "set-note" (func $webhook.set-note (;24;) (type 4)))
-    (import "hookgate:plugin/crypto@0.1.0" "verify" (func $crypto.verify (;25;) (type 6)))
-    (import "hookgate:plugin/crypto@0.1.0" "equals-secret" (func $crypto.equals-secret (;26;) (type 1)))
-    (import "hookgate:plugin/crypto@0.1.0" "digest" (func $crypto.digest (;27;) (type 7)))
-    (import "hookgate:plugin/config@0.1.0" "get" (func $config.get (;28;) (type 5)))
-    (import "hookgate:plugin/log@0.1.0" "write" (func $log.write (;29;) (type 1)))
-    (import "hookgate:plugin/metrics@0.1.0" "count" (func $metrics.count (;30;) (type 1)))
-    (import "hookgate:plugin/metrics@0.1.0" "observe" (func $metrics.observe (;31;) (type 8)))
-    (import "hookgate:plugin/kv@0.1.0" "get" (func $kv.get (;32;) (type 2)))
-    (import "hookgate:plugin/kv@0.1.0" "set" (func $kv.set (;33;) (type 7)))
-    (import "hookgate:plugin/kv@0.1.0" "claim" (func $kv.claim (;34;) (type 4)))
-    (import "hookgate:plugin/kv@0.1.0" "increment" (func $kv.increment (;35;) (type 1)))
-    (import "hookgate:plugin/kv@0.1.0" "delete" (func $kv.delete (;36;) (type 2)))
-    (import "hookgate:plugin/signing@0.1.0" "sign" (func $signing.sign (;37;) (type 9)))
+    (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.set-signature" (func $deliveries.set-signature (;10;) (type 4)))
+    (import "hookgate:plugin/deliveries@0.1.0" "[method]delivery.set-dedupe-key" (func $deliveries.set-dedupe-key (;11;) (type 5)))
+    (import "hookgate:plugin/deliveries@0.1.0" "[resource-drop]delivery" (func $deliveries.drop (;12;) (type 6)))
+    (import "hookgate:plugin/webhook@0.1.0" "info" (func $webhook.info (;13;) (type 6)))
+    (import "hookgate:plugin/webhook@0.1.0" "header" (func $webhook.header (;14;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "header-values" (func $webhook.header-values (;15;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "headers" (func $webhook.headers (;16;) (type 6)))
+    (import "hookgate:plugin/webhook@0.1.0" "query-param" (func $webhook.query-param (;17;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "body" (func $webhook.body (;18;) (type 6)))
+    (import "hookgate:plugin/webhook@0.1.0" "body-text" (func $webhook.body-text (;19;) (type 6)))
+    (import "hookgate:plugin/webhook@0.1.0" "body-range" (func $webhook.body-range (;20;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "json" (func $webhook.json (;21;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "json-string" (func $webhook.json-string (;22;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "json-array-slices" (func $webhook.json-array-slices (;23;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "note" (func $webhook.note (;24;) (type 2)))
+    (import "hookgate:plugin/webhook@0.1.0" "set-note" (func $webhook.set-note (;25;) (type 5)))
+    (import "hookgate:plugin/crypto@0.1.0" "verify" (func $crypto.verify (;26;) (type 7)))
+    (import "hookgate:plugin/crypto@0.1.0" "equals-secret" (func $crypto.equals-secret (;27;) (type 1)))
+    (import "hookgate:plugin/crypto@0.1.0" "digest" (func $crypto.digest (;28;) (type 8)))
+    (import "hookgate:plugin/config@0.1.0" "get" (func $config.get (;29;) (type 6)))
+    (import "hookgate:plugin/log@0.1.0" "write" (func $log.write (;30;) (type 1)))
+    (import "hookgate:plugin/metrics@0.1.0" "count" (func $metrics.count (;31;) (type 1)))
+    (import "hookgate:plugin/metrics@0.1.0" "observe" (func $metrics.observe (;32;) (type 9)))
+    (import "hookgate:plugin/kv@0.1.0" "get" (func $kv.get (;33;) (type 2)))
+    (import "hookgate:plugin/kv@0.1.0" "set" (func $kv.set (;34;) (type 8)))
+    (import "hookgate:plugin/kv@0.1.0" "claim" (func $kv.claim (;35;) (type 5)))
+    (import "hookgate:plugin/kv@0.1.0" "increment" (func $kv.increment (;36;) (type 1)))
+    (import "hookgate:plugin/kv@0.1.0" "delete" (func $kv.delete (;37;) (type 2)))
+    (import "hookgate:plugin/signing@0.1.0" "sign" (func $signing.sign (;38;) (type 10)))
     (memory (;0;) 2)
     (global $next (;0;) (mut i32) i32.const 65536)
     (export "memory" (memory 0))
-    (export "hookgate:plugin/verify@0.1.0#verify" (func 38))
-    (export "hookgate:plugin/filter@0.1.0#filter" (func 39))
-    (export "hookgate:plugin/transform@0.1.0#transform" (func 40))
-    (export "hookgate:plugin/lifecycle@0.1.0#describe" (func 41))
-    (export "hookgate:plugin/lifecycle@0.1.0#check" (func 42))
-    (export "hookgate:plugin/golden@0.1.0#webhooks" (func 43))
-    (export "cabi_realloc" (func 44))
-    (func (;38;) (type 0) (result i32)
+    (export "hookgate:plugin/verify@0.1.0#verify" (func 39))
+    (export "hookgate:plugin/filter@0.1.0#filter" (func 40))
+    (export "hookgate:plugin/transform@0.1.0#transform" (func 41))
+    (export "hookgate:plugin/lifecycle@0.1.0#describe" (func 42))
+    (export "hookgate:plugin/lifecycle@0.1.0#check" (func 43))
+    (export "hookgate:plugin/golden@0.1.0#webhooks" (func 44))
+    (export "cabi_realloc" (func 45))
+    (func (;39;) (type 0) (result i32)
       i32.const 1024
       call $webhook.info
       i32.const 64
@@ -369,10 +374,10 @@
       call $kv.delete
       i32.const 0
     )
-    (func (;39;) (type 0) (result i32)
+    (func (;40;) (type 0) (result i32)
       i32.const 0
     )
-    (func (;40;) (type 0) (result i32)
+    (func (;41;) (type 0) (result i32)
       (local $one i32)
       call $deliveries.new
       local.set $one
@@ -422,6 +427,16 @@
       local.get $one
       i32.const 64
       i32.const 1
+      i32.const 64
+      i32.const 1
+      i32.const 0
+      i32.const 0
+      i32.const 0
+      call $deliveries.set-signature
+      drop
+      local.get $one
+      i32.const 64
+      i32.const 1
       i32.const 60
       call $deliveries.set-dedupe-key
       i32.const 192
@@ -429,16 +444,16 @@
       i32.store
       i32.const 176
     )
-    (func (;41;) (type 0) (result i32)
+    (func (;42;) (type 0) (result i32)
       i32.const 160
     )
-    (func (;42;) (type 10) (param i32 i32) (result i32)
+    (func (;43;) (type 11) (param i32 i32) (result i32)
       i32.const 0
     )
-    (func (;43;) (type 10) (param i32 i32) (result i32)
+    (func (;44;) (type 11) (param i32 i32) (result i32)
       i32.const 168
     )
-    (func (;44;) (type 11) (param i32 i32 i32 i32) (result i32)
+    (func (;45;) (type 12) (param i32 i32 i32 i32) (result i32)
       (local $at i32)
       global.get $next
       i32.const 7
@@ -470,20 +485,21 @@
     (type (;0;) (func (param i32 i32 i32 i32 i32)))
     (type (;1;) (func (param i32 i32 i32)))
     (type (;2;) (func (param i32 i32 i32) (result i32)))
-    (type (;3;) (func (param i32 i32 i32 i32)))
-    (type (;4;) (func (param i32)))
-    (type (;5;) (func (param i32 i32 i32)))
+    (type (;3;) (func (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (type (;4;) (func (param i32 i32 i32 i32)))
+    (type (;5;) (func (param i32)))
     (type (;6;) (func (param i32 i32 i32)))
-    (type (;7;) (func (param i32 i32 i32 i32)))
-    (type (;8;) (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-    (type (;9;) (func (param i32 i32 i32 i32 i32)))
-    (type (;10;) (func (param i32 i32 i32 i32 i32 i32)))
-    (type (;11;) (func (param i32 i32 i32 i32 i32)))
-    (type (;12;) (func (param i32 i32 f64 i32 i32)))
-    (type (;13;) (func (param i32 i32 i32 i32)))
-    (type (;14;) (func (param i32 i32 i32 i32 i32)))
-    (type (;15;) (func (param i32 i32 i32 i32 i32 i32 i32 i32)))
-    (table (;0;) 35 35 funcref)
+    (type (;7;) (func (param i32 i32 i32)))
+    (type (;8;) (func (param i32 i32 i32 i32)))
+    (type (;9;) (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (type (;10;) (func (param i32 i32 i32 i32 i32)))
+    (type (;11;) (func (param i32 i32 i32 i32 i32 i32)))
+    (type (;12;) (func (param i32 i32 i32 i32 i32)))
+    (type (;13;) (func (param i32 i32 f64 i32 i32)))
+    (type (;14;) (func (param i32 i32 i32 i32)))
+    (type (;15;) (func (param i32 i32 i32 i32 i32)))
+    (type (;16;) (func (param i32 i32 i32 i32 i32 i32 i32 i32)))
+    (table (;0;) 36 36 funcref)
     (export "0" (func 0))
     (export "1" (func 1))
     (export "2" (func 2))
@@ -519,6 +535,7 @@
     (export "32" (func 32))
     (export "33" (func 33))
     (export "34" (func 34))
+    (export "35" (func 35))
     (export "$imports" (table 0))
     (func (;0;) (type 0) (param i32 i32 i32 i32 i32)
       local.get 0
@@ -580,99 +597,111 @@
       i32.const 7
       call_indirect (type 1)
     )
-    (func (;8;) (type 3) (param i32 i32 i32 i32)
+    (func (;8;) (type 3) (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
+      local.get 4
+      local.get 5
+      local.get 6
+      local.get 7
       i32.const 8
       call_indirect (type 3)
     )
-    (func (;9;) (type 4) (param i32)
-      local.get 0
-      i32.const 9
-      call_indirect (type 4)
-    )
-    (func (;10;) (type 5) (param i32 i32 i32)
+    (func (;9;) (type 4) (param i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
+      local.get 3
+      i32.const 9
+      call_indirect (type 4)
+    )
+    (func (;10;) (type 5) (param i32)
+      local.get 0
       i32.const 10
       call_indirect (type 5)
     )
-    (func (;11;) (type 5) (param i32 i32 i32)
+    (func (;11;) (type 6) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       i32.const 11
-      call_indirect (type 5)
+      call_indirect (type 6)
     )
-    (func (;12;) (type 4) (param i32)
-      local.get 0
-      i32.const 12
-      call_indirect (type 4)
-    )
-    (func (;13;) (type 5) (param i32 i32 i32)
+    (func (;12;) (type 6) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
+      i32.const 12
+      call_indirect (type 6)
+    )
+    (func (;13;) (type 5) (param i32)
+      local.get 0
       i32.const 13
       call_indirect (type 5)
     )
-    (func (;14;) (type 4) (param i32)
-      local.get 0
-      i32.const 14
-      call_indirect (type 4)
-    )
-    (func (;15;) (type 4) (param i32)
-      local.get 0
-      i32.const 15
-      call_indirect (type 4)
-    )
-    (func (;16;) (type 6) (param i32 i32 i32)
+    (func (;14;) (type 6) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
-      i32.const 16
+      i32.const 14
       call_indirect (type 6)
     )
-    (func (;17;) (type 5) (param i32 i32 i32)
+    (func (;15;) (type 5) (param i32)
+      local.get 0
+      i32.const 15
+      call_indirect (type 5)
+    )
+    (func (;16;) (type 5) (param i32)
+      local.get 0
+      i32.const 16
+      call_indirect (type 5)
+    )
+    (func (;17;) (type 7) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       i32.const 17
-      call_indirect (type 5)
+      call_indirect (type 7)
     )
-    (func (;18;) (type 5) (param i32 i32 i32)
+    (func (;18;) (type 6) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       i32.const 18
-      call_indirect (type 5)
+      call_indirect (type 6)
     )
-    (func (;19;) (type 5) (param i32 i32 i32)
+    (func (;19;) (type 6) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       i32.const 19
-      call_indirect (type 5)
+      call_indirect (type 6)
     )
-    (func (;20;) (type 5) (param i32 i32 i32)
+    (func (;20;) (type 6) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       i32.const 20
-      call_indirect (type 5)
+      call_indirect (type 6)
     )
-    (func (;21;) (type 7) (param i32 i32 i32 i32)
+    (func (;21;) (type 6) (param i32 i32 i32)
+      local.get 0
+      local.get 1
+      local.get 2
+      i32.const 21
+      call_indirect (type 6)
+    )
+    (func (;22;) (type 8) (param i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
-      i32.const 21
-      call_indirect (type 7)
+      i32.const 22
+      call_indirect (type 8)
     )
-    (func (;22;) (type 8) (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (func (;23;) (type 9) (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
@@ -683,52 +712,43 @@
       local.get 7
       local.get 8
       local.get 9
-      i32.const 22
-      call_indirect (type 8)
+      i32.const 23
+      call_indirect (type 9)
     )
-    (func (;23;) (type 9) (param i32 i32 i32 i32 i32)
+    (func (;24;) (type 10) (param i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
       local.get 4
-      i32.const 23
-      call_indirect (type 9)
+      i32.const 24
+      call_indirect (type 10)
     )
-    (func (;24;) (type 10) (param i32 i32 i32 i32 i32 i32)
+    (func (;25;) (type 11) (param i32 i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
       local.get 4
       local.get 5
-      i32.const 24
-      call_indirect (type 10)
-    )
-    (func (;25;) (type 4) (param i32)
-      local.get 0
       i32.const 25
-      call_indirect (type 4)
+      call_indirect (type 11)
     )
-    (func (;26;) (type 0) (param i32 i32 i32 i32 i32)
+    (func (;26;) (type 5) (param i32)
       local.get 0
-      local.get 1
-      local.get 2
-      local.get 3
-      local.get 4
       i32.const 26
-      call_indirect (type 0)
+      call_indirect (type 5)
     )
-    (func (;27;) (type 11) (param i32 i32 i32 i32 i32)
+    (func (;27;) (type 0) (param i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
       local.get 4
       i32.const 27
-      call_indirect (type 11)
+      call_indirect (type 0)
     )
-    (func (;28;) (type 12) (param i32 i32 f64 i32 i32)
+    (func (;28;) (type 12) (param i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
@@ -737,48 +757,57 @@
       i32.const 28
       call_indirect (type 12)
     )
-    (func (;29;) (type 5) (param i32 i32 i32)
+    (func (;29;) (type 13) (param i32 i32 f64 i32 i32)
       local.get 0
       local.get 1
       local.get 2
+      local.get 3
+      local.get 4
       i32.const 29
-      call_indirect (type 5)
+      call_indirect (type 13)
     )
-    (func (;30;) (type 10) (param i32 i32 i32 i32 i32 i32)
+    (func (;30;) (type 6) (param i32 i32 i32)
+      local.get 0
+      local.get 1
+      local.get 2
+      i32.const 30
+      call_indirect (type 6)
+    )
+    (func (;31;) (type 11) (param i32 i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
       local.get 4
       local.get 5
-      i32.const 30
-      call_indirect (type 10)
+      i32.const 31
+      call_indirect (type 11)
     )
-    (func (;31;) (type 13) (param i32 i32 i32 i32)
+    (func (;32;) (type 14) (param i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
-      i32.const 31
-      call_indirect (type 13)
+      i32.const 32
+      call_indirect (type 14)
     )
-    (func (;32;) (type 14) (param i32 i32 i32 i32 i32)
+    (func (;33;) (type 15) (param i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
       local.get 3
       local.get 4
-      i32.const 32
-      call_indirect (type 14)
+      i32.const 33
+      call_indirect (type 15)
     )
-    (func (;33;) (type 5) (param i32 i32 i32)
+    (func (;34;) (type 6) (param i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
-      i32.const 33
-      call_indirect (type 5)
+      i32.const 34
+      call_indirect (type 6)
     )
-    (func (;34;) (type 15) (param i32 i32 i32 i32 i32 i32 i32 i32)
+    (func (;35;) (type 16) (param i32 i32 i32 i32 i32 i32 i32 i32)
       local.get 0
       local.get 1
       local.get 2
@@ -787,8 +816,8 @@
       local.get 5
       local.get 6
       local.get 7
-      i32.const 34
-      call_indirect (type 15)
+      i32.const 35
+      call_indirect (type 16)
     )
     (@producers
       (processed-by "wit-component" "0.254.2")
@@ -798,19 +827,20 @@
     (type (;0;) (func (param i32 i32 i32 i32 i32)))
     (type (;1;) (func (param i32 i32 i32)))
     (type (;2;) (func (param i32 i32 i32) (result i32)))
-    (type (;3;) (func (param i32 i32 i32 i32)))
-    (type (;4;) (func (param i32)))
-    (type (;5;) (func (param i32 i32 i32)))
+    (type (;3;) (func (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (type (;4;) (func (param i32 i32 i32 i32)))
+    (type (;5;) (func (param i32)))
     (type (;6;) (func (param i32 i32 i32)))
-    (type (;7;) (func (param i32 i32 i32 i32)))
-    (type (;8;) (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
-    (type (;9;) (func (param i32 i32 i32 i32 i32)))
-    (type (;10;) (func (param i32 i32 i32 i32 i32 i32)))
-    (type (;11;) (func (param i32 i32 i32 i32 i32)))
-    (type (;12;) (func (param i32 i32 f64 i32 i32)))
-    (type (;13;) (func (param i32 i32 i32 i32)))
-    (type (;14;) (func (param i32 i32 i32 i32 i32)))
-    (type (;15;) (func (param i32 i32 i32 i32 i32 i32 i32 i32)))
+    (type (;7;) (func (param i32 i32 i32)))
+    (type (;8;) (func (param i32 i32 i32 i32)))
+    (type (;9;) (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (type (;10;) (func (param i32 i32 i32 i32 i32)))
+    (type (;11;) (func (param i32 i32 i32 i32 i32 i32)))
+    (type (;12;) (func (param i32 i32 i32 i32 i32)))
+    (type (;13;) (func (param i32 i32 f64 i32 i32)))
+    (type (;14;) (func (param i32 i32 i32 i32)))
+    (type (;15;) (func (param i32 i32 i32 i32 i32)))
+    (type (;16;) (func (param i32 i32 i32 i32 i32 i32 i32 i32)))
     (import "" "0" (func (;0;) (type 0)))
     (import "" "1" (func (;1;) (type 0)))
     (import "" "2" (func (;2;) (type 1)))
@@ -822,32 +852,33 @@
     (import "" "8" (func (;8;) (type 3)))
     (import "" "9" (func (;9;) (type 4)))
     (import "" "10" (func (;10;) (type 5)))
-    (import "" "11" (func (;11;) (type 5)))
-    (import "" "12" (func (;12;) (type 4)))
+    (import "" "11" (func (;11;) (type 6)))
+    (import "" "12" (func (;12;) (type 6)))
     (import "" "13" (func (;13;) (type 5)))
-    (import "" "14" (func (;14;) (type 4)))
-    (import "" "15" (func (;15;) (type 4)))
-    (import "" "16" (func (;16;) (type 6)))
-    (import "" "17" (func (;17;) (type 5)))
-    (import "" "18" (func (;18;) (type 5)))
-    (import "" "19" (func (;19;) (type 5)))
-    (import "" "20" (func (;20;) (type 5)))
-    (import "" "21" (func (;21;) (type 7)))
+    (import "" "14" (func (;14;) (type 6)))
+    (import "" "15" (func (;15;) (type 5)))
+    (import "" "16" (func (;16;) (type 5)))
+    (import "" "17" (func (;17;) (type 7)))
+    (import "" "18" (func (;18;) (type 6)))
+    (import "" "19" (func (;19;) (type 6)))
+    (import "" "20" (func (;20;) (type 6)))
+    (import "" "21" (func (;21;) (type 6)))
     (import "" "22" (func (;22;) (type 8)))
     (import "" "23" (func (;23;) (type 9)))
     (import "" "24" (func (;24;) (type 10)))
-    (import "" "25" (func (;25;) (type 4)))
-    (import "" "26" (func (;26;) (type 0)))
-    (import "" "27" (func (;27;) (type 11)))
+    (import "" "25" (func (;25;) (type 11)))
+    (import "" "26" (func (;26;) (type 5)))
+    (import "" "27" (func (;27;) (type 0)))
     (import "" "28" (func (;28;) (type 12)))
-    (import "" "29" (func (;29;) (type 5)))
-    (import "" "30" (func (;30;) (type 10)))
-    (import "" "31" (func (;31;) (type 13)))
+    (import "" "29" (func (;29;) (type 13)))
+    (import "" "30" (func (;30;) (type 6)))
+    (import "" "31" (func (;31;) (type 11)))
     (import "" "32" (func (;32;) (type 14)))
-    (import "" "33" (func (;33;) (type 5)))
-    (import "" "34" (func (;34;) (type 15)))
-    (import "" "$imports" (table (;0;) 35 35 funcref))
-    (elem (;0;) (i32.const 0) func 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34)
+    (import "" "33" (func (;33;) (type 15)))
+    (import "" "34" (func (;34;) (type 6)))
+    (import "" "35" (func (;35;) (type 16)))
+    (import "" "$imports" (table (;0;) 36 36 funcref))
+    (elem (;0;) (i32.const 0) func 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35)
     (@producers
       (processed-by "wit-component" "0.254.2")
     )
@@ -871,9 +902,10 @@
   (alias core export $wit-component-shim-instance "5" (core func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path" (;7;)))
   (alias core export $wit-component-shim-instance "6" (core func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream" (;8;)))
   (alias core export $wit-component-shim-instance "7" (core func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key" (;9;)))
-  (alias core export $wit-component-shim-instance "8" (core func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key" (;10;)))
+  (alias core export $wit-component-shim-instance "8" (core func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-signature" (;10;)))
+  (alias core export $wit-component-shim-instance "9" (core func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key" (;11;)))
   (alias export $hookgate:plugin/deliveries@0.1.0 "delivery" (type $"#type19 delivery" (@name "delivery") (;19;)))
-  (core func $resource.drop (;11;) (canon resource.drop $"#type19 delivery"))
+  (core func $resource.drop (;12;) (canon resource.drop $"#type19 delivery"))
   (core instance $hookgate:plugin/deliveries@0.1.0 (;1;)
     (export "[constructor]delivery" (func $"[constructor]delivery"))
     (export "[method]delivery.set-header" (func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-header"))
@@ -885,22 +917,23 @@
     (export "[method]delivery.set-path" (func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path"))
     (export "[method]delivery.set-upstream" (func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream"))
     (export "[method]delivery.set-ordering-key" (func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key"))
+    (export "[method]delivery.set-signature" (func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-signature"))
     (export "[method]delivery.set-dedupe-key" (func $"indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key"))
     (export "[resource-drop]delivery" (func $resource.drop))
   )
-  (alias core export $wit-component-shim-instance "9" (core func $indirect-hookgate:plugin/webhook@0.1.0-info (;12;)))
-  (alias core export $wit-component-shim-instance "10" (core func $indirect-hookgate:plugin/webhook@0.1.0-header (;13;)))
-  (alias core export $wit-component-shim-instance "11" (core func $indirect-hookgate:plugin/webhook@0.1.0-header-values (;14;)))
-  (alias core export $wit-component-shim-instance "12" (core func $indirect-hookgate:plugin/webhook@0.1.0-headers (;15;)))
-  (alias core export $wit-component-shim-instance "13" (core func $indirect-hookgate:plugin/webhook@0.1.0-query-param (;16;)))
-  (alias core export $wit-component-shim-instance "14" (core func $indirect-hookgate:plugin/webhook@0.1.0-body (;17;)))
-  (alias core export $wit-component-shim-instance "15" (core func $indirect-hookgate:plugin/webhook@0.1.0-body-text (;18;)))
-  (alias core export $wit-component-shim-instance "16" (core func $indirect-hookgate:plugin/webhook@0.1.0-body-range (;19;)))
-  (alias core export $wit-component-shim-instance "17" (core func $indirect-hookgate:plugin/webhook@0.1.0-json (;20;)))
-  (alias core export $wit-component-shim-instance "18" (core func $indirect-hookgate:plugin/webhook@0.1.0-json-string (;21;)))
-  (alias core export $wit-component-shim-instance "19" (core func $indirect-hookgate:plugin/webhook@0.1.0-json-array-slices (;22;)))
-  (alias core export $wit-component-shim-instance "20" (core func $indirect-hookgate:plugin/webhook@0.1.0-note (;23;)))
-  (alias core export $wit-component-shim-instance "21" (core func $indirect-hookgate:plugin/webhook@0.1.0-set-note (;24;)))
+  (alias core export $wit-component-shim-instance "10" (core func $indirect-hookgate:plugin/webhook@0.1.0-info (;13;)))
+  (alias core export $wit-component-shim-instance "11" (core func $indirect-hookgate:plugin/webhook@0.1.0-header (;14;)))
+  (alias core export $wit-component-shim-instance "12" (core func $indirect-hookgate:plugin/webhook@0.1.0-header-values (;15;)))
+  (alias core export $wit-component-shim-instance "13" (core func $indirect-hookgate:plugin/webhook@0.1.0-headers (;16;)))
+  (alias core export $wit-component-shim-instance "14" (core func $indirect-hookgate:plugin/webhook@0.1.0-query-param (;17;)))
+  (alias core export $wit-component-shim-instance "15" (core func $indirect-hookgate:plugin/webhook@0.1.0-body (;18;)))
+  (alias core export $wit-component-shim-instance "16" (core func $indirect-hookgate:plugin/webhook@0.1.0-body-text (;19;)))
+  (alias core export $wit-component-shim-instance "17" (core func $indirect-hookgate:plugin/webhook@0.1.0-body-range (;20;)))
+  (alias core export $wit-component-shim-instance "18" (core func $indirect-hookgate:plugin/webhook@0.1.0-json (;21;)))
+  (alias core export $wit-component-shim-instance "19" (core func $indirect-hookgate:plugin/webhook@0.1.0-json-string (;22;)))
+  (alias core export $wit-component-shim-instance "20" (core func $indirect-hookgate:plugin/webhook@0.1.0-json-array-slices (;23;)))
+  (alias core export $wit-component-shim-instance "21" (core func $indirect-hookgate:plugin/webhook@0.1.0-note (;24;)))
+  (alias core export $wit-component-shim-instance "22" (core func $indirect-hookgate:plugin/webhook@0.1.0-set-note (;25;)))
   (core instance $hookgate:plugin/webhook@0.1.0 (;2;)
     (export "info" (func $indirect-hookgate:plugin/webhook@0.1.0-info))
     (export "header" (func $indirect-hookgate:plugin/webhook@0.1.0-header))
@@ -916,33 +949,33 @@
     (export "note" (func $indirect-hookgate:plugin/webhook@0.1.0-note))
     (export "set-note" (func $indirect-hookgate:plugin/webhook@0.1.0-set-note))
   )
-  (alias core export $wit-component-shim-instance "22" (core func $indirect-hookgate:plugin/crypto@0.1.0-verify (;25;)))
-  (alias core export $wit-component-shim-instance "23" (core func $indirect-hookgate:plugin/crypto@0.1.0-equals-secret (;26;)))
-  (alias core export $wit-component-shim-instance "24" (core func $indirect-hookgate:plugin/crypto@0.1.0-digest (;27;)))
+  (alias core export $wit-component-shim-instance "23" (core func $indirect-hookgate:plugin/crypto@0.1.0-verify (;26;)))
+  (alias core export $wit-component-shim-instance "24" (core func $indirect-hookgate:plugin/crypto@0.1.0-equals-secret (;27;)))
+  (alias core export $wit-component-shim-instance "25" (core func $indirect-hookgate:plugin/crypto@0.1.0-digest (;28;)))
   (core instance $hookgate:plugin/crypto@0.1.0 (;3;)
     (export "verify" (func $indirect-hookgate:plugin/crypto@0.1.0-verify))
     (export "equals-secret" (func $indirect-hookgate:plugin/crypto@0.1.0-equals-secret))
     (export "digest" (func $indirect-hookgate:plugin/crypto@0.1.0-digest))
   )
-  (alias core export $wit-component-shim-instance "25" (core func $indirect-hookgate:plugin/config@0.1.0-get (;28;)))
+  (alias core export $wit-component-shim-instance "26" (core func $indirect-hookgate:plugin/config@0.1.0-get (;29;)))
   (core instance $hookgate:plugin/config@0.1.0 (;4;)
     (export "get" (func $indirect-hookgate:plugin/config@0.1.0-get))
   )
-  (alias core export $wit-component-shim-instance "26" (core func $indirect-hookgate:plugin/log@0.1.0-write (;29;)))
+  (alias core export $wit-component-shim-instance "27" (core func $indirect-hookgate:plugin/log@0.1.0-write (;30;)))
   (core instance $hookgate:plugin/log@0.1.0 (;5;)
     (export "write" (func $indirect-hookgate:plugin/log@0.1.0-write))
   )
-  (alias core export $wit-component-shim-instance "27" (core func $indirect-hookgate:plugin/metrics@0.1.0-count (;30;)))
-  (alias core export $wit-component-shim-instance "28" (core func $indirect-hookgate:plugin/metrics@0.1.0-observe (;31;)))
+  (alias core export $wit-component-shim-instance "28" (core func $indirect-hookgate:plugin/metrics@0.1.0-count (;31;)))
+  (alias core export $wit-component-shim-instance "29" (core func $indirect-hookgate:plugin/metrics@0.1.0-observe (;32;)))
   (core instance $hookgate:plugin/metrics@0.1.0 (;6;)
     (export "count" (func $indirect-hookgate:plugin/metrics@0.1.0-count))
     (export "observe" (func $indirect-hookgate:plugin/metrics@0.1.0-observe))
   )
-  (alias core export $wit-component-shim-instance "29" (core func $indirect-hookgate:plugin/kv@0.1.0-get (;32;)))
-  (alias core export $wit-component-shim-instance "30" (core func $indirect-hookgate:plugin/kv@0.1.0-set (;33;)))
-  (alias core export $wit-component-shim-instance "31" (core func $indirect-hookgate:plugin/kv@0.1.0-claim (;34;)))
-  (alias core export $wit-component-shim-instance "32" (core func $indirect-hookgate:plugin/kv@0.1.0-increment (;35;)))
-  (alias core export $wit-component-shim-instance "33" (core func $indirect-hookgate:plugin/kv@0.1.0-delete (;36;)))
+  (alias core export $wit-component-shim-instance "30" (core func $indirect-hookgate:plugin/kv@0.1.0-get (;33;)))
+  (alias core export $wit-component-shim-instance "31" (core func $indirect-hookgate:plugin/kv@0.1.0-set (;34;)))
+  (alias core export $wit-component-shim-instance "32" (core func $indirect-hookgate:plugin/kv@0.1.0-claim (;35;)))
+  (alias core export $wit-component-shim-instance "33" (core func $indirect-hookgate:plugin/kv@0.1.0-increment (;36;)))
+  (alias core export $wit-component-shim-instance "34" (core func $indirect-hookgate:plugin/kv@0.1.0-delete (;37;)))
   (core instance $hookgate:plugin/kv@0.1.0 (;7;)
     (export "get" (func $indirect-hookgate:plugin/kv@0.1.0-get))
     (export "set" (func $indirect-hookgate:plugin/kv@0.1.0-set))
@@ -950,7 +983,7 @@
     (export "increment" (func $indirect-hookgate:plugin/kv@0.1.0-increment))
     (export "delete" (func $indirect-hookgate:plugin/kv@0.1.0-delete))
   )
-  (alias core export $wit-component-shim-instance "34" (core func $indirect-hookgate:plugin/signing@0.1.0-sign (;37;)))
+  (alias core export $wit-component-shim-instance "35" (core func $indirect-hookgate:plugin/signing@0.1.0-sign (;38;)))
   (core instance $hookgate:plugin/signing@0.1.0 (;8;)
     (export "sign" (func $indirect-hookgate:plugin/signing@0.1.0-sign))
   )
@@ -968,113 +1001,116 @@
   (alias core export $main "memory" (core memory $memory (;0;)))
   (alias core export $wit-component-shim-instance "$imports" (core table $"shim table" (;0;)))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-header" (func $"[method]delivery.set-header" (;2;)))
-  (alias core export $main "cabi_realloc" (core func $realloc (;38;)))
-  (core func $"#core-func39 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-header" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-header") (;39;) (canon lower (func $"[method]delivery.set-header") (memory $memory) string-encoding=utf8))
+  (alias core export $main "cabi_realloc" (core func $realloc (;39;)))
+  (core func $"#core-func40 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-header" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-header") (;40;) (canon lower (func $"[method]delivery.set-header") (memory $memory) string-encoding=utf8))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.add-header" (func $"[method]delivery.add-header" (;3;)))
-  (core func $"#core-func40 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.add-header" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.add-header") (;40;) (canon lower (func $"[method]delivery.add-header") (memory $memory) string-encoding=utf8))
+  (core func $"#core-func41 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.add-header" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.add-header") (;41;) (canon lower (func $"[method]delivery.add-header") (memory $memory) string-encoding=utf8))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.remove-header" (func $"[method]delivery.remove-header" (;4;)))
-  (core func $"#core-func41 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.remove-header" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.remove-header") (;41;) (canon lower (func $"[method]delivery.remove-header") (memory $memory) string-encoding=utf8))
+  (core func $"#core-func42 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.remove-header" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.remove-header") (;42;) (canon lower (func $"[method]delivery.remove-header") (memory $memory) string-encoding=utf8))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-body" (func $"[method]delivery.set-body" (;5;)))
-  (core func $"#core-func42 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body") (;42;) (canon lower (func $"[method]delivery.set-body") (memory $memory)))
+  (core func $"#core-func43 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body") (;43;) (canon lower (func $"[method]delivery.set-body") (memory $memory)))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-body-text" (func $"[method]delivery.set-body-text" (;6;)))
-  (core func $"#core-func43 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body-text" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body-text") (;43;) (canon lower (func $"[method]delivery.set-body-text") (memory $memory) string-encoding=utf8))
+  (core func $"#core-func44 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body-text" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body-text") (;44;) (canon lower (func $"[method]delivery.set-body-text") (memory $memory) string-encoding=utf8))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-path" (func $"[method]delivery.set-path" (;7;)))
-  (core func $"#core-func44 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path") (;44;) (canon lower (func $"[method]delivery.set-path") (memory $memory) string-encoding=utf8))
+  (core func $"#core-func45 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path") (;45;) (canon lower (func $"[method]delivery.set-path") (memory $memory) string-encoding=utf8))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-upstream" (func $"[method]delivery.set-upstream" (;8;)))
-  (core func $"#core-func45 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream") (;45;) (canon lower (func $"[method]delivery.set-upstream") (memory $memory) string-encoding=utf8))
+  (core func $"#core-func46 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream") (;46;) (canon lower (func $"[method]delivery.set-upstream") (memory $memory) string-encoding=utf8))
   (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-ordering-key" (func $"[method]delivery.set-ordering-key" (;9;)))
-  (core func $"#core-func46 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key") (;46;) (canon lower (func $"[method]delivery.set-ordering-key") (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-dedupe-key" (func $"[method]delivery.set-dedupe-key" (;10;)))
-  (core func $"#core-func47 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key") (;47;) (canon lower (func $"[method]delivery.set-dedupe-key") (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "info" (func $info (;11;)))
-  (core func $"#core-func48 indirect-hookgate:plugin/webhook@0.1.0-info" (@name "indirect-hookgate:plugin/webhook@0.1.0-info") (;48;) (canon lower (func $info) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "header" (func $header (;12;)))
-  (core func $"#core-func49 indirect-hookgate:plugin/webhook@0.1.0-header" (@name "indirect-hookgate:plugin/webhook@0.1.0-header") (;49;) (canon lower (func $header) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "header-values" (func $header-values (;13;)))
-  (core func $"#core-func50 indirect-hookgate:plugin/webhook@0.1.0-header-values" (@name "indirect-hookgate:plugin/webhook@0.1.0-header-values") (;50;) (canon lower (func $header-values) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "headers" (func $headers (;14;)))
-  (core func $"#core-func51 indirect-hookgate:plugin/webhook@0.1.0-headers" (@name "indirect-hookgate:plugin/webhook@0.1.0-headers") (;51;) (canon lower (func $headers) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "query-param" (func $query-param (;15;)))
-  (core func $"#core-func52 indirect-hookgate:plugin/webhook@0.1.0-query-param" (@name "indirect-hookgate:plugin/webhook@0.1.0-query-param") (;52;) (canon lower (func $query-param) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "body" (func $body (;16;)))
-  (core func $"#core-func53 indirect-hookgate:plugin/webhook@0.1.0-body" (@name "indirect-hookgate:plugin/webhook@0.1.0-body") (;53;) (canon lower (func $body) (memory $memory) (realloc $realloc)))
-  (alias export $hookgate:plugin/webhook@0.1.0 "body-text" (func $body-text (;17;)))
-  (core func $"#core-func54 indirect-hookgate:plugin/webhook@0.1.0-body-text" (@name "indirect-hookgate:plugin/webhook@0.1.0-body-text") (;54;) (canon lower (func $body-text) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "body-range" (func $body-range (;18;)))
-  (core func $"#core-func55 indirect-hookgate:plugin/webhook@0.1.0-body-range" (@name "indirect-hookgate:plugin/webhook@0.1.0-body-range") (;55;) (canon lower (func $body-range) (memory $memory) (realloc $realloc)))
-  (alias export $hookgate:plugin/webhook@0.1.0 "json" (func $json (;19;)))
-  (core func $"#core-func56 indirect-hookgate:plugin/webhook@0.1.0-json" (@name "indirect-hookgate:plugin/webhook@0.1.0-json") (;56;) (canon lower (func $json) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "json-string" (func $json-string (;20;)))
-  (core func $"#core-func57 indirect-hookgate:plugin/webhook@0.1.0-json-string" (@name "indirect-hookgate:plugin/webhook@0.1.0-json-string") (;57;) (canon lower (func $json-string) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "json-array-slices" (func $json-array-slices (;21;)))
-  (core func $"#core-func58 indirect-hookgate:plugin/webhook@0.1.0-json-array-slices" (@name "indirect-hookgate:plugin/webhook@0.1.0-json-array-slices") (;58;) (canon lower (func $json-array-slices) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "note" (func $note (;22;)))
-  (core func $"#core-func59 indirect-hookgate:plugin/webhook@0.1.0-note" (@name "indirect-hookgate:plugin/webhook@0.1.0-note") (;59;) (canon lower (func $note) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/webhook@0.1.0 "set-note" (func $set-note (;23;)))
-  (core func $"#core-func60 indirect-hookgate:plugin/webhook@0.1.0-set-note" (@name "indirect-hookgate:plugin/webhook@0.1.0-set-note") (;60;) (canon lower (func $set-note) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/crypto@0.1.0 "verify" (func $verify (;24;)))
-  (core func $"#core-func61 indirect-hookgate:plugin/crypto@0.1.0-verify" (@name "indirect-hookgate:plugin/crypto@0.1.0-verify") (;61;) (canon lower (func $verify) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/crypto@0.1.0 "equals-secret" (func $equals-secret (;25;)))
-  (core func $"#core-func62 indirect-hookgate:plugin/crypto@0.1.0-equals-secret" (@name "indirect-hookgate:plugin/crypto@0.1.0-equals-secret") (;62;) (canon lower (func $equals-secret) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/crypto@0.1.0 "digest" (func $digest (;26;)))
-  (core func $"#core-func63 indirect-hookgate:plugin/crypto@0.1.0-digest" (@name "indirect-hookgate:plugin/crypto@0.1.0-digest") (;63;) (canon lower (func $digest) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/config@0.1.0 "get" (func $get (;27;)))
-  (core func $"#core-func64 indirect-hookgate:plugin/config@0.1.0-get" (@name "indirect-hookgate:plugin/config@0.1.0-get") (;64;) (canon lower (func $get) (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/log@0.1.0 "write" (func $write (;28;)))
-  (core func $"#core-func65 indirect-hookgate:plugin/log@0.1.0-write" (@name "indirect-hookgate:plugin/log@0.1.0-write") (;65;) (canon lower (func $write) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/metrics@0.1.0 "count" (func $count (;29;)))
-  (core func $"#core-func66 indirect-hookgate:plugin/metrics@0.1.0-count" (@name "indirect-hookgate:plugin/metrics@0.1.0-count") (;66;) (canon lower (func $count) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/metrics@0.1.0 "observe" (func $observe (;30;)))
-  (core func $"#core-func67 indirect-hookgate:plugin/metrics@0.1.0-observe" (@name "indirect-hookgate:plugin/metrics@0.1.0-observe") (;67;) (canon lower (func $observe) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/kv@0.1.0 "get" (func $"#func31 get" (@name "get") (;31;)))
-  (core func $"#core-func68 indirect-hookgate:plugin/kv@0.1.0-get" (@name "indirect-hookgate:plugin/kv@0.1.0-get") (;68;) (canon lower (func $"#func31 get") (memory $memory) (realloc $realloc) string-encoding=utf8))
-  (alias export $hookgate:plugin/kv@0.1.0 "set" (func $set (;32;)))
-  (core func $"#core-func69 indirect-hookgate:plugin/kv@0.1.0-set" (@name "indirect-hookgate:plugin/kv@0.1.0-set") (;69;) (canon lower (func $set) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/kv@0.1.0 "claim" (func $claim (;33;)))
-  (core func $"#core-func70 indirect-hookgate:plugin/kv@0.1.0-claim" (@name "indirect-hookgate:plugin/kv@0.1.0-claim") (;70;) (canon lower (func $claim) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/kv@0.1.0 "increment" (func $increment (;34;)))
-  (core func $"#core-func71 indirect-hookgate:plugin/kv@0.1.0-increment" (@name "indirect-hookgate:plugin/kv@0.1.0-increment") (;71;) (canon lower (func $increment) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/kv@0.1.0 "delete" (func $delete (;35;)))
-  (core func $"#core-func72 indirect-hookgate:plugin/kv@0.1.0-delete" (@name "indirect-hookgate:plugin/kv@0.1.0-delete") (;72;) (canon lower (func $delete) (memory $memory) string-encoding=utf8))
-  (alias export $hookgate:plugin/signing@0.1.0 "sign" (func $sign (;36;)))
-  (core func $"#core-func73 indirect-hookgate:plugin/signing@0.1.0-sign" (@name "indirect-hookgate:plugin/signing@0.1.0-sign") (;73;) (canon lower (func $sign) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (core func $"#core-func47 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key") (;47;) (canon lower (func $"[method]delivery.set-ordering-key") (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-signature" (func $"[method]delivery.set-signature" (;10;)))
+  (core func $"#core-func48 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-signature" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-signature") (;48;) (canon lower (func $"[method]delivery.set-signature") (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/deliveries@0.1.0 "[method]delivery.set-dedupe-key" (func $"[method]delivery.set-dedupe-key" (;11;)))
+  (core func $"#core-func49 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key" (@name "indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key") (;49;) (canon lower (func $"[method]delivery.set-dedupe-key") (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "info" (func $info (;12;)))
+  (core func $"#core-func50 indirect-hookgate:plugin/webhook@0.1.0-info" (@name "indirect-hookgate:plugin/webhook@0.1.0-info") (;50;) (canon lower (func $info) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "header" (func $header (;13;)))
+  (core func $"#core-func51 indirect-hookgate:plugin/webhook@0.1.0-header" (@name "indirect-hookgate:plugin/webhook@0.1.0-header") (;51;) (canon lower (func $header) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "header-values" (func $header-values (;14;)))
+  (core func $"#core-func52 indirect-hookgate:plugin/webhook@0.1.0-header-values" (@name "indirect-hookgate:plugin/webhook@0.1.0-header-values") (;52;) (canon lower (func $header-values) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "headers" (func $headers (;15;)))
+  (core func $"#core-func53 indirect-hookgate:plugin/webhook@0.1.0-headers" (@name "indirect-hookgate:plugin/webhook@0.1.0-headers") (;53;) (canon lower (func $headers) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "query-param" (func $query-param (;16;)))
+  (core func $"#core-func54 indirect-hookgate:plugin/webhook@0.1.0-query-param" (@name "indirect-hookgate:plugin/webhook@0.1.0-query-param") (;54;) (canon lower (func $query-param) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "body" (func $body (;17;)))
+  (core func $"#core-func55 indirect-hookgate:plugin/webhook@0.1.0-body" (@name "indirect-hookgate:plugin/webhook@0.1.0-body") (;55;) (canon lower (func $body) (memory $memory) (realloc $realloc)))
+  (alias export $hookgate:plugin/webhook@0.1.0 "body-text" (func $body-text (;18;)))
+  (core func $"#core-func56 indirect-hookgate:plugin/webhook@0.1.0-body-text" (@name "indirect-hookgate:plugin/webhook@0.1.0-body-text") (;56;) (canon lower (func $body-text) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "body-range" (func $body-range (;19;)))
+  (core func $"#core-func57 indirect-hookgate:plugin/webhook@0.1.0-body-range" (@name "indirect-hookgate:plugin/webhook@0.1.0-body-range") (;57;) (canon lower (func $body-range) (memory $memory) (realloc $realloc)))
+  (alias export $hookgate:plugin/webhook@0.1.0 "json" (func $json (;20;)))
+  (core func $"#core-func58 indirect-hookgate:plugin/webhook@0.1.0-json" (@name "indirect-hookgate:plugin/webhook@0.1.0-json") (;58;) (canon lower (func $json) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "json-string" (func $json-string (;21;)))
+  (core func $"#core-func59 indirect-hookgate:plugin/webhook@0.1.0-json-string" (@name "indirect-hookgate:plugin/webhook@0.1.0-json-string") (;59;) (canon lower (func $json-string) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "json-array-slices" (func $json-array-slices (;22;)))
+  (core func $"#core-func60 indirect-hookgate:plugin/webhook@0.1.0-json-array-slices" (@name "indirect-hookgate:plugin/webhook@0.1.0-json-array-slices") (;60;) (canon lower (func $json-array-slices) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "note" (func $note (;23;)))
+  (core func $"#core-func61 indirect-hookgate:plugin/webhook@0.1.0-note" (@name "indirect-hookgate:plugin/webhook@0.1.0-note") (;61;) (canon lower (func $note) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/webhook@0.1.0 "set-note" (func $set-note (;24;)))
+  (core func $"#core-func62 indirect-hookgate:plugin/webhook@0.1.0-set-note" (@name "indirect-hookgate:plugin/webhook@0.1.0-set-note") (;62;) (canon lower (func $set-note) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/crypto@0.1.0 "verify" (func $verify (;25;)))
+  (core func $"#core-func63 indirect-hookgate:plugin/crypto@0.1.0-verify" (@name "indirect-hookgate:plugin/crypto@0.1.0-verify") (;63;) (canon lower (func $verify) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/crypto@0.1.0 "equals-secret" (func $equals-secret (;26;)))
+  (core func $"#core-func64 indirect-hookgate:plugin/crypto@0.1.0-equals-secret" (@name "indirect-hookgate:plugin/crypto@0.1.0-equals-secret") (;64;) (canon lower (func $equals-secret) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/crypto@0.1.0 "digest" (func $digest (;27;)))
+  (core func $"#core-func65 indirect-hookgate:plugin/crypto@0.1.0-digest" (@name "indirect-hookgate:plugin/crypto@0.1.0-digest") (;65;) (canon lower (func $digest) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/config@0.1.0 "get" (func $get (;28;)))
+  (core func $"#core-func66 indirect-hookgate:plugin/config@0.1.0-get" (@name "indirect-hookgate:plugin/config@0.1.0-get") (;66;) (canon lower (func $get) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/log@0.1.0 "write" (func $write (;29;)))
+  (core func $"#core-func67 indirect-hookgate:plugin/log@0.1.0-write" (@name "indirect-hookgate:plugin/log@0.1.0-write") (;67;) (canon lower (func $write) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/metrics@0.1.0 "count" (func $count (;30;)))
+  (core func $"#core-func68 indirect-hookgate:plugin/metrics@0.1.0-count" (@name "indirect-hookgate:plugin/metrics@0.1.0-count") (;68;) (canon lower (func $count) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/metrics@0.1.0 "observe" (func $observe (;31;)))
+  (core func $"#core-func69 indirect-hookgate:plugin/metrics@0.1.0-observe" (@name "indirect-hookgate:plugin/metrics@0.1.0-observe") (;69;) (canon lower (func $observe) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/kv@0.1.0 "get" (func $"#func32 get" (@name "get") (;32;)))
+  (core func $"#core-func70 indirect-hookgate:plugin/kv@0.1.0-get" (@name "indirect-hookgate:plugin/kv@0.1.0-get") (;70;) (canon lower (func $"#func32 get") (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias export $hookgate:plugin/kv@0.1.0 "set" (func $set (;33;)))
+  (core func $"#core-func71 indirect-hookgate:plugin/kv@0.1.0-set" (@name "indirect-hookgate:plugin/kv@0.1.0-set") (;71;) (canon lower (func $set) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/kv@0.1.0 "claim" (func $claim (;34;)))
+  (core func $"#core-func72 indirect-hookgate:plugin/kv@0.1.0-claim" (@name "indirect-hookgate:plugin/kv@0.1.0-claim") (;72;) (canon lower (func $claim) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/kv@0.1.0 "increment" (func $increment (;35;)))
+  (core func $"#core-func73 indirect-hookgate:plugin/kv@0.1.0-increment" (@name "indirect-hookgate:plugin/kv@0.1.0-increment") (;73;) (canon lower (func $increment) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/kv@0.1.0 "delete" (func $delete (;36;)))
+  (core func $"#core-func74 indirect-hookgate:plugin/kv@0.1.0-delete" (@name "indirect-hookgate:plugin/kv@0.1.0-delete") (;74;) (canon lower (func $delete) (memory $memory) string-encoding=utf8))
+  (alias export $hookgate:plugin/signing@0.1.0 "sign" (func $sign (;37;)))
+  (core func $"#core-func75 indirect-hookgate:plugin/signing@0.1.0-sign" (@name "indirect-hookgate:plugin/signing@0.1.0-sign") (;75;) (canon lower (func $sign) (memory $memory) (realloc $realloc) string-encoding=utf8))
   (core instance $fixup-args (;10;)
     (export "$imports" (table $"shim table"))
-    (export "0" (func $"#core-func39 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-header"))
-    (export "1" (func $"#core-func40 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.add-header"))
-    (export "2" (func $"#core-func41 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.remove-header"))
-    (export "3" (func $"#core-func42 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body"))
-    (export "4" (func $"#core-func43 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body-text"))
-    (export "5" (func $"#core-func44 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path"))
-    (export "6" (func $"#core-func45 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream"))
-    (export "7" (func $"#core-func46 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key"))
-    (export "8" (func $"#core-func47 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key"))
-    (export "9" (func $"#core-func48 indirect-hookgate:plugin/webhook@0.1.0-info"))
-    (export "10" (func $"#core-func49 indirect-hookgate:plugin/webhook@0.1.0-header"))
-    (export "11" (func $"#core-func50 indirect-hookgate:plugin/webhook@0.1.0-header-values"))
-    (export "12" (func $"#core-func51 indirect-hookgate:plugin/webhook@0.1.0-headers"))
-    (export "13" (func $"#core-func52 indirect-hookgate:plugin/webhook@0.1.0-query-param"))
-    (export "14" (func $"#core-func53 indirect-hookgate:plugin/webhook@0.1.0-body"))
-    (export "15" (func $"#core-func54 indirect-hookgate:plugin/webhook@0.1.0-body-text"))
-    (export "16" (func $"#core-func55 indirect-hookgate:plugin/webhook@0.1.0-body-range"))
-    (export "17" (func $"#core-func56 indirect-hookgate:plugin/webhook@0.1.0-json"))
-    (export "18" (func $"#core-func57 indirect-hookgate:plugin/webhook@0.1.0-json-string"))
-    (export "19" (func $"#core-func58 indirect-hookgate:plugin/webhook@0.1.0-json-array-slices"))
-    (export "20" (func $"#core-func59 indirect-hookgate:plugin/webhook@0.1.0-note"))
-    (export "21" (func $"#core-func60 indirect-hookgate:plugin/webhook@0.1.0-set-note"))
-    (export "22" (func $"#core-func61 indirect-hookgate:plugin/crypto@0.1.0-verify"))
-    (export "23" (func $"#core-func62 indirect-hookgate:plugin/crypto@0.1.0-equals-secret"))
-    (export "24" (func $"#core-func63 indirect-hookgate:plugin/crypto@0.1.0-digest"))
-    (export "25" (func $"#core-func64 indirect-hookgate:plugin/config@0.1.0-get"))
-    (export "26" (func $"#core-func65 indirect-hookgate:plugin/log@0.1.0-write"))
-    (export "27" (func $"#core-func66 indirect-hookgate:plugin/metrics@0.1.0-count"))
-    (export "28" (func $"#core-func67 indirect-hookgate:plugin/metrics@0.1.0-observe"))
-    (export "29" (func $"#core-func68 indirect-hookgate:plugin/kv@0.1.0-get"))
-    (export "30" (func $"#core-func69 indirect-hookgate:plugin/kv@0.1.0-set"))
-    (export "31" (func $"#core-func70 indirect-hookgate:plugin/kv@0.1.0-claim"))
-    (export "32" (func $"#core-func71 indirect-hookgate:plugin/kv@0.1.0-increment"))
-    (export "33" (func $"#core-func72 indirect-hookgate:plugin/kv@0.1.0-delete"))
-    (export "34" (func $"#core-func73 indirect-hookgate:plugin/signing@0.1.0-sign"))
+    (export "0" (func $"#core-func40 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-header"))
+    (export "1" (func $"#core-func41 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.add-header"))
+    (export "2" (func $"#core-func42 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.remove-header"))
+    (export "3" (func $"#core-func43 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body"))
+    (export "4" (func $"#core-func44 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-body-text"))
+    (export "5" (func $"#core-func45 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-path"))
+    (export "6" (func $"#core-func46 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-upstream"))
+    (export "7" (func $"#core-func47 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-ordering-key"))
+    (export "8" (func $"#core-func48 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-signature"))
+    (export "9" (func $"#core-func49 indirect-hookgate:plugin/deliveries@0.1.0-[method]delivery.set-dedupe-key"))
+    (export "10" (func $"#core-func50 indirect-hookgate:plugin/webhook@0.1.0-info"))
+    (export "11" (func $"#core-func51 indirect-hookgate:plugin/webhook@0.1.0-header"))
+    (export "12" (func $"#core-func52 indirect-hookgate:plugin/webhook@0.1.0-header-values"))
+    (export "13" (func $"#core-func53 indirect-hookgate:plugin/webhook@0.1.0-headers"))
+    (export "14" (func $"#core-func54 indirect-hookgate:plugin/webhook@0.1.0-query-param"))
+    (export "15" (func $"#core-func55 indirect-hookgate:plugin/webhook@0.1.0-body"))
+    (export "16" (func $"#core-func56 indirect-hookgate:plugin/webhook@0.1.0-body-text"))
+    (export "17" (func $"#core-func57 indirect-hookgate:plugin/webhook@0.1.0-body-range"))
+    (export "18" (func $"#core-func58 indirect-hookgate:plugin/webhook@0.1.0-json"))
+    (export "19" (func $"#core-func59 indirect-hookgate:plugin/webhook@0.1.0-json-string"))
+    (export "20" (func $"#core-func60 indirect-hookgate:plugin/webhook@0.1.0-json-array-slices"))
+    (export "21" (func $"#core-func61 indirect-hookgate:plugin/webhook@0.1.0-note"))
+    (export "22" (func $"#core-func62 indirect-hookgate:plugin/webhook@0.1.0-set-note"))
+    (export "23" (func $"#core-func63 indirect-hookgate:plugin/crypto@0.1.0-verify"))
+    (export "24" (func $"#core-func64 indirect-hookgate:plugin/crypto@0.1.0-equals-secret"))
+    (export "25" (func $"#core-func65 indirect-hookgate:plugin/crypto@0.1.0-digest"))
+    (export "26" (func $"#core-func66 indirect-hookgate:plugin/config@0.1.0-get"))
+    (export "27" (func $"#core-func67 indirect-hookgate:plugin/log@0.1.0-write"))
+    (export "28" (func $"#core-func68 indirect-hookgate:plugin/metrics@0.1.0-count"))
+    (export "29" (func $"#core-func69 indirect-hookgate:plugin/metrics@0.1.0-observe"))
+    (export "30" (func $"#core-func70 indirect-hookgate:plugin/kv@0.1.0-get"))
+    (export "31" (func $"#core-func71 indirect-hookgate:plugin/kv@0.1.0-set"))
+    (export "32" (func $"#core-func72 indirect-hookgate:plugin/kv@0.1.0-claim"))
+    (export "33" (func $"#core-func73 indirect-hookgate:plugin/kv@0.1.0-increment"))
+    (export "34" (func $"#core-func74 indirect-hookgate:plugin/kv@0.1.0-delete"))
+    (export "35" (func $"#core-func75 indirect-hookgate:plugin/signing@0.1.0-sign"))
   )
   (core instance $fixup (;11;) (instantiate $wit-component-fixup
       (with "" (instance $fixup-args))
@@ -1082,8 +1118,8 @@
   )
   (type (;20;) (result 16 (error $failure)))
   (type (;21;) (func (result 20)))
-  (alias core export $main "hookgate:plugin/verify@0.1.0#verify" (core func $hookgate:plugin/verify@0.1.0#verify (;74;)))
-  (func $"#func37 verify" (@name "verify") (;37;) (type 21) (canon lift (core func $hookgate:plugin/verify@0.1.0#verify) (memory $memory) string-encoding=utf8))
+  (alias core export $main "hookgate:plugin/verify@0.1.0#verify" (core func $hookgate:plugin/verify@0.1.0#verify (;76;)))
+  (func $"#func38 verify" (@name "verify") (;38;) (type 21) (canon lift (core func $hookgate:plugin/verify@0.1.0#verify) (memory $memory) string-encoding=utf8))
   (component $hookgate:plugin/verify@0.1.0-shim-component (;0;)
     (type (;0;) (record (field "status" u16) (field "reason" string)))
     (import "import-type-rejection" (type (;1;) (eq 0)))
@@ -1111,7 +1147,7 @@
     (export (;1;) "verify" (func 0) (func (type 21)))
   )
   (instance $hookgate:plugin/verify@0.1.0-shim-instance (;9;) (instantiate $hookgate:plugin/verify@0.1.0-shim-component
-      (with "import-func-verify" (func $"#func37 verify"))
+      (with "import-func-verify" (func $"#func38 verify"))
       (with "import-type-rejection" (type $rejection))
       (with "import-type-response" (type $response))
       (with "import-type-failure" (type $failure))
@@ -1124,8 +1160,8 @@
   (export $hookgate:plugin/verify@0.1.0 (;10;) "hookgate:plugin/verify@0.1.0" (instance $hookgate:plugin/verify@0.1.0-shim-instance))
   (type (;22;) (result 17 (error $failure)))
   (type (;23;) (func (result 22)))
-  (alias core export $main "hookgate:plugin/filter@0.1.0#filter" (core func $hookgate:plugin/filter@0.1.0#filter (;75;)))
-  (func $filter (;38;) (type 23) (canon lift (core func $hookgate:plugin/filter@0.1.0#filter) (memory $memory) string-encoding=utf8))
+  (alias core export $main "hookgate:plugin/filter@0.1.0#filter" (core func $hookgate:plugin/filter@0.1.0#filter (;77;)))
+  (func $filter (;39;) (type 23) (canon lift (core func $hookgate:plugin/filter@0.1.0#filter) (memory $memory) string-encoding=utf8))
   (component $hookgate:plugin/filter@0.1.0-shim-component (;1;)
     (type (;0;) (record (field "status" u16) (field "reason" string)))
     (import "import-type-rejection" (type (;1;) (eq 0)))
@@ -1168,8 +1204,8 @@
   (type (;25;) (list 24))
   (type (;26;) (result 25 (error $failure)))
   (type (;27;) (func (result 26)))
-  (alias core export $main "hookgate:plugin/transform@0.1.0#transform" (core func $hookgate:plugin/transform@0.1.0#transform (;76;)))
-  (func $transform (;39;) (type 27) (canon lift (core func $hookgate:plugin/transform@0.1.0#transform) (memory $memory) string-encoding=utf8))
+  (alias core export $main "hookgate:plugin/transform@0.1.0#transform" (core func $hookgate:plugin/transform@0.1.0#transform (;78;)))
+  (func $transform (;40;) (type 27) (canon lift (core func $hookgate:plugin/transform@0.1.0#transform) (memory $memory) string-encoding=utf8))
   (component $hookgate:plugin/transform@0.1.0-shim-component (;2;)
     (type (;0;) (variant (case "temporary" string) (case "permanent" string)))
     (import "import-type-failure" (type (;1;) (eq 0)))
@@ -1199,13 +1235,13 @@
   )
   (export $hookgate:plugin/transform@0.1.0 (;14;) "hookgate:plugin/transform@0.1.0" (instance $hookgate:plugin/transform@0.1.0-shim-instance))
   (type (;28;) (func (result string)))
-  (alias core export $main "hookgate:plugin/lifecycle@0.1.0#describe" (core func $hookgate:plugin/lifecycle@0.1.0#describe (;77;)))
-  (func $describe (;40;) (type 28) (canon lift (core func $hookgate:plugin/lifecycle@0.1.0#describe) (memory $memory) string-encoding=utf8))
+  (alias core export $main "hookgate:plugin/lifecycle@0.1.0#describe" (core func $hookgate:plugin/lifecycle@0.1.0#describe (;79;)))
+  (func $describe (;41;) (type 28) (canon lift (core func $hookgate:plugin/lifecycle@0.1.0#describe) (memory $memory) string-encoding=utf8))
   (type (;29;) (tuple string string))
   (type (;30;) (list 29))
   (type (;31;) (func (param "config" string) (result 30)))
-  (alias core export $main "hookgate:plugin/lifecycle@0.1.0#check" (core func $hookgate:plugin/lifecycle@0.1.0#check (;78;)))
-  (func $check (;41;) (type 31) (canon lift (core func $hookgate:plugin/lifecycle@0.1.0#check) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias core export $main "hookgate:plugin/lifecycle@0.1.0#check" (core func $hookgate:plugin/lifecycle@0.1.0#check (;80;)))
+  (func $check (;42;) (type 31) (canon lift (core func $hookgate:plugin/lifecycle@0.1.0#check) (memory $memory) (realloc $realloc) string-encoding=utf8))
   (component $hookgate:plugin/lifecycle@0.1.0-shim-component (;3;)
     (type (;0;) (func (result string)))
     (import "import-func-describe" (func (;0;) (type 0)))
@@ -1227,8 +1263,8 @@
   )
   (export $hookgate:plugin/lifecycle@0.1.0 (;16;) "hookgate:plugin/lifecycle@0.1.0" (instance $hookgate:plugin/lifecycle@0.1.0-shim-instance))
   (type (;32;) (func (param "config" string) (result string)))
-  (alias core export $main "hookgate:plugin/golden@0.1.0#webhooks" (core func $hookgate:plugin/golden@0.1.0#webhooks (;79;)))
-  (func $webhooks (;42;) (type 32) (canon lift (core func $hookgate:plugin/golden@0.1.0#webhooks) (memory $memory) (realloc $realloc) string-encoding=utf8))
+  (alias core export $main "hookgate:plugin/golden@0.1.0#webhooks" (core func $hookgate:plugin/golden@0.1.0#webhooks (;81;)))
+  (func $webhooks (;43;) (type 32) (canon lift (core func $hookgate:plugin/golden@0.1.0#webhooks) (memory $memory) (realloc $realloc) string-encoding=utf8))
   (component $hookgate:plugin/golden@0.1.0-shim-component (;4;)
     (type (;0;) (func (param "config" string) (result string)))
     (import "import-func-webhooks" (func (;0;) (type 0)))
