@@ -103,19 +103,11 @@ impl Shelf<'_> {
                 plugin: candidate,
             });
         let meters = meters(telemetry, name, route, &plugin, &keyring);
-        let mut signing: Vec<Box<str>> = match written.signing.as_slice() {
-            [] => signs_with(name),
-            named => named.iter().map(|name| name.as_str().into()).collect(),
-        };
-        // A handshake that is answered with a MAC was written by the operator, or is the preset's.
-        if scheme.as_ref().is_some_and(Scheme::makes_macs) {
-            signing.push(signature::KEYS.into());
-        }
         let step = plugin::Step {
             plugin: Arc::clone(&plugin),
             config: config.into(),
             keys: keyring,
-            signing,
+            signing: signing_keys(written, name, scheme.as_ref()),
             on_failure: match written.on_failure {
                 Some(OnFailureWord::Skip) => OnFailure::Skip,
                 Some(OnFailureWord::Refuse) | None => OnFailure::Refuse,
@@ -190,6 +182,19 @@ pub(super) fn signs_with(name: &str) -> Vec<Box<str>> {
         SIGNER => vec!["keys".into()],
         _ => Vec::new(),
     }
+}
+
+/// The keys with which a step may sign.
+fn signing_keys(written: &file::Step, name: &str, scheme: Option<&Scheme>) -> Vec<Box<str>> {
+    let mut signing = match written.signing.as_slice() {
+        [] => signs_with(name),
+        named => named.iter().map(|name| name.as_str().into()).collect(),
+    };
+    // A handshake that is answered with a MAC was written by the operator, or is the preset's.
+    if scheme.is_some_and(Scheme::makes_macs) {
+        signing.push(signature::KEYS.into());
+    }
+    signing
 }
 
 /// How a plugin's secrets are written: the one that signs takes what the preset of its scheme takes.
