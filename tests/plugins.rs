@@ -20,12 +20,6 @@ mod kv;
 mod load;
 #[path = "plugins/metrics.rs"]
 mod metrics;
-#[path = "plugins/traps.rs"]
-mod traps;
-#[path = "plugins/vectors.rs"]
-mod vectors;
-#[path = "plugins/metrics.rs"]
-mod metrics;
 #[path = "plugins/reuse.rs"]
 mod reuse;
 #[path = "plugins/shadow.rs"]

@@ -360,10 +360,6 @@ impl Admin {
             Endpoint::DeadLetters => letters::list(state, request),
             Endpoint::Webhooks => letters::find(state, request),
             Endpoint::Deed(deed) => letters::act(state, request, deed),
-            Endpoint::DeadLetters => {
-                let dead_letters = (state.dead_letters)();
-                reply::json(StatusCode::OK, &views::DeadLetters { dead_letters })
-            }
             Endpoint::Shadows => {
                 let shadows = state.telemetry.shadows();
                 let shadows = shadows.iter().map(|shadow| views::shadow(shadow)).collect();
