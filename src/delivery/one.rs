@@ -93,6 +93,11 @@ impl Http1 {
                 match self.poll_read(cx, |came| reading.take(came)) {
                     Poll::Ready(Came::Bytes(Ok(None))) => {}
                     Poll::Ready(Came::Bytes(Ok(Some(End { answer, goes_on })))) => {
+                        // It cannot have taken what has not been sent, whatever it says.
+                        if !is_sent && answer.status.is_success() {
+                            let reason = "answered before the webhook was sent";
+                            return Poll::Ready((Conversation::wrong(reason), false));
+                        }
                         let goes_on = goes_on && is_sent;
                         return Poll::Ready((Conversation::Answered(answer), goes_on));
                     }

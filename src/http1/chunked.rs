@@ -26,6 +26,8 @@ enum State {
     DataEndLf,
     /// At the beginning of a trailer or of the last, empty line.
     Line,
+    /// In the name of a trailer, and behind its colon.
+    TrailerName,
     Trailer,
     TrailerEnd,
     LastLf,
@@ -120,7 +122,12 @@ impl Chunks {
             (State::Trailer, b'\r') => Some(State::TrailerEnd),
             (State::TrailerEnd, b'\n') => Some(State::Line),
             (State::Extension, byte) => self.skip(byte, State::Extension),
-            (State::Line | State::Trailer, byte) => self.skip(byte, State::Trailer),
+            (State::TrailerName, b':') => self.skip(byte, State::Trailer),
+            // A line that is no field may be the next request of somebody who ends a body earlier.
+            (State::Line | State::TrailerName, byte) if is_token(byte) => {
+                self.skip(byte, State::TrailerName)
+            }
+            (State::Trailer, byte) => self.skip(byte, State::Trailer),
             _ => None,
         }
     }
@@ -130,4 +137,9 @@ impl Chunks {
         let is_text = byte == b'\t' || (byte >= b' ' && byte != 0x7f);
         (is_text && self.beside <= BESIDE_BYTES_MAX).then_some(state)
     }
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -138,11 +138,15 @@ pub fn response(
         Err(error) => return Err(malformed(error)),
     };
     let head = bytes.get(..length).unwrap_or_default();
+    check_lines(head)?;
     let version = version(parsed.version);
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
         .map_err(|_| Malformed::Syntax("the status is none"))?;
     let facts = Facts::of(parsed.headers)?;
     let bodiless = !has_body || status.is_informational() || [204, 304].contains(&status.as_u16());
+    // RFC 9110, 8.6 forbids it; what comes then would be read as the next answer.
+    let announces_body = status == StatusCode::NO_CONTENT
+        && (facts.coding.is_some() || facts.length.is_some_and(|length| length > 0));
     let framing = match (facts.coding, facts.length) {
         _ if bodiless => Framing::Length(0),
         (Some(Coding::Chunked), None) => Framing::Chunked,
@@ -163,7 +167,9 @@ pub fn response(
         status,
         fields: Fields::of_head(head, parsed.headers.iter().map(part)),
         framing,
-        keeps_alive: facts.keeps_alive(version) && framing != Framing::UntilClose,
+        keeps_alive: facts.keeps_alive(version)
+            && framing != Framing::UntilClose
+            && !announces_body,
         bytes: length,
     }))
 }
@@ -228,15 +234,18 @@ fn target(text: &str) -> Result<(PathAndQuery, Option<Box<str>>), Malformed> {
     let web = parts.scheme.is_some_and(|scheme| {
         scheme == http::uri::Scheme::HTTP || scheme == http::uri::Scheme::HTTPS
     });
-    match (web, parts.authority) {
-        (true, Some(authority)) => Ok((
-            parts
-                .path_and_query
-                .unwrap_or_else(|| PathAndQuery::from_static("/")),
-            Some(authority.as_str().into()),
-        )),
-        _ => Err(WRONG),
-    }
+    let (true, Some(authority)) = (web, parts.authority) else {
+        return Err(WRONG);
+    };
+    let target = match parts.path_and_query {
+        None => PathAndQuery::from_static("/"),
+        Some(target) if target.as_str().starts_with('/') => target,
+        // `http://host?query`: RFC 9112, 3.2.1 wants the path of the next hop's target to be `/`.
+        Some(target) => {
+            PathAndQuery::from_maybe_shared(format!("/{}", target.as_str())).map_err(|_| WRONG)?
+        }
+    };
+    Ok((target, Some(authority.as_str().into())))
 }
 
 #[derive(Clone, Copy)]

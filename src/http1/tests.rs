@@ -94,6 +94,17 @@ fn a_target_in_absolute_form_names_its_authority() {
 
     assert_eq!(arrived.head.authority.as_deref(), Some("b:8"));
     assert_eq!(arrived.head.target, "/c?d");
+
+    for (target, path) in [
+        ("http://b", "/"),
+        ("http://b?c", "/?c"),
+        ("http://b?/../c", "/?/../c"),
+    ] {
+        let head = format!("POST {target} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let arrived = read(&head).unwrap().unwrap();
+        assert_eq!(arrived.head.target, path, "{target}");
+        assert_eq!(arrived.head.authority.as_deref(), Some("b"), "{target}");
+    }
 }
 
 #[test]
@@ -237,6 +248,7 @@ fn an_answer_ends_where_rfc_9112_says() {
         "200 OK\r\ntransfer-encoding: gzip\r\n",
         "200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n",
         "20 OK\r\n",
+        "200 OK\ncontent-length: 0\r\n",
     ] {
         assert!(
             answer(&format!("HTTP/1.1 {head}\r\n"), true).is_err(),
@@ -256,6 +268,11 @@ fn an_answer_until_the_end_is_the_last_of_its_connection() {
     let counted = "HTTP/1.1 201 \r\ncontent-length: 0\r\n\r\n";
     assert_eq!(read(counted), (StatusCode::CREATED, true));
     assert_eq!(read("HTTP/1.1 200 OK\r\n\r\n"), (StatusCode::OK, false));
+    let empty = "HTTP/1.1 204 No Content\r\n\r\n";
+    assert_eq!(read(empty), (StatusCode::NO_CONTENT, true));
+    // It says that there is a body where there can be none: the body would be the next answer.
+    let said = "HTTP/1.1 204 No Content\r\ncontent-length: 4\r\n\r\n";
+    assert_eq!(read(said), (StatusCode::NO_CONTENT, false));
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(read(old), (StatusCode::OK, false));
 }
@@ -306,6 +323,10 @@ fn what_is_no_chunk_is_wrong_at_once() {
         "4;\0\r\n",
         "0\r\n\n",
         "0\r\nx: y\n",
+        "0\r\nno colon\r\n",
+        "0\r\n: no name\r\n",
+        "0\r\n folded\r\n",
+        "0\r\nPOST / HTTP/1.1\r\n",
         "00000000000000001\r\nx\r\n",
         &long,
         &trailers,

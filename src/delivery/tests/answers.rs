@@ -113,3 +113,34 @@ async fn a_slow_answer_times_out_and_its_connection_is_closed() {
         assert!(closed);
     }
 }
+
+#[tokio::test]
+async fn a_2xx_before_the_webhook_was_sent_is_no_delivery_and_a_refusal_is_one() {
+    for (answer, expected) in [
+        (OK, Some(Cause::Broken)),
+        (
+            "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n",
+            Some(Cause::Failing(StatusCode::PAYLOAD_TOO_LARGE)),
+        ),
+    ] {
+        let (house, peer) = (House::new(), Peer::new().await);
+        let contract = once(house.contract(Ack::Upstream, &[&peer.upstream("ci")]));
+        let mut large = Arc::try_unwrap(webhook()).unwrap();
+        // More than the two sockets hold: the upstream never reads.
+        large.body = Bytes::from(vec![b' '; 32 << 20]);
+
+        let (told, _line) = tokio::join!(
+            house
+                .dispatch
+                .take_over(Arc::new(large), vec![Overlay::default()], None, &contract),
+            async {
+                let mut line = peer.accept().await;
+                line.say(answer).await;
+                line
+            }
+        );
+
+        let final_answer = status(&told).map(|_| Cause::Failing(StatusCode::PAYLOAD_TOO_LARGE));
+        assert_eq!(cause(&told).or(final_answer), expected, "{answer}");
+    }
+}
