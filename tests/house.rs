@@ -63,11 +63,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "delivery",
             "gate",
             "listener",
+            "message",
             "plugin",
             "preset",
             "route",
             "secret",
             "telemetry",
+            "webhook",
         ],
     ),
     (

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::Source;
-use crate::config::{self, Plan, Provisions, Report};
+use crate::config::{self, Environment, Fixture, Plan, Provisions, Report, Subject};
 use crate::delivery::{Bounds, Buffer};
 use crate::plugin::{Catalog, Engine, EngineError, Settings};
 use crate::telemetry::Telemetry;
 
 /// Where a configuration is looked for, in this order.
 const PLACES: &[&str] = &["config.toml", "/etc/hookgate/config.toml"];
+
+/// Sandboxes of a command that runs one guest after another; a chain has at most a handful.
+const SMALL: usize = 8;
 
 /// What plans of this process are compiled with.
 #[derive(Debug)]
@@ -38,16 +41,69 @@ impl Workshop {
     /// # Errors
     /// A machine that cannot run plugins.
     pub(super) fn new() -> Result<Self, EngineError> {
-        let settings = Settings {
+        Self::with(&Settings {
             cache: cache(),
             ..Settings::default()
-        };
+        })
+    }
+
+    /// For a command that judges one webhook at a time: reserving sandboxes takes time.
+    ///
+    /// # Errors
+    /// A machine that cannot run plugins.
+    pub(super) fn small() -> Result<Self, EngineError> {
+        Self::with(&Settings {
+            cache: cache(),
+            instances_max: SMALL,
+        })
+    }
+
+    /// The same with compiled plugins in a folder of its own.
+    ///
+    /// # Errors
+    /// A machine that cannot run plugins.
+    pub(super) fn with_cache(folder: &Path) -> Result<Self, EngineError> {
+        Self::with(&Settings {
+            cache: Some(folder.to_owned()),
+            instances_max: SMALL,
+        })
+    }
+
+    fn with(settings: &Settings) -> Result<Self, EngineError> {
         Ok(Self {
             telemetry: Telemetry::new(),
             buffer: Buffer::new(Bounds::default()),
-            catalog: Catalog::new(Engine::new(&settings)?),
+            catalog: Catalog::new(Engine::new(settings)?),
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         })
+    }
+
+    /// Reads a fixture of `subject`. Blocking.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn fixture(&self, path: &Path, subject: &Subject) -> Result<Fixture, Report> {
+        let environment = |name: &str| std::env::var(name).ok();
+        config::fixture(path, subject, &self.provisions(&environment, None))
+    }
+
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn provisions<'a>(
+        &'a self,
+        environment: Environment<'a>,
+        previous: Option<&'a Plan>,
+    ) -> Provisions<'a> {
+        Provisions {
+            catalog: &self.catalog,
+            telemetry: &self.telemetry,
+            buffer: &self.buffer,
+            workers: self.workers,
+            environment,
+            previous,
+        }
     }
 
     /// Compiles a configuration; `previous` is the plan in force, whose parts are kept where they did
@@ -64,14 +120,7 @@ impl Workshop {
             Some((_, value)) => Some((*value).to_owned()),
             None => std::env::var(name).ok(),
         };
-        let provisions = Provisions {
-            catalog: &self.catalog,
-            telemetry: &self.telemetry,
-            buffer: &self.buffer,
-            workers: self.workers,
-            environment: &environment,
-            previous,
-        };
+        let provisions = self.provisions(&environment, previous);
         match written {
             Written::File(path) => config::load(path, &provisions),
             Written::Text { name, toml, .. } => {

@@ -5,7 +5,9 @@
 mod check;
 mod demo;
 mod exit;
+mod explain;
 mod load;
+mod plugin;
 mod routes;
 mod run;
 mod samples;
@@ -41,6 +43,13 @@ enum Command {
     Send(Send),
     /// Where a webhook is, and dead letters: listed, shown, replayed, discarded. Asks a running gate.
     Webhooks(Webhooks),
+    /// Tell what a route says to a captured webhook, and why.
+    Explain(explain::Explain),
+    /// For authors of plugins: test, inspect, measure.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+    /// Print the contract of plugins (WIT).
+    Wit,
     /// Show it all on this machine: a gate, an upstream that can fail, and a sender.
     Demo(Demo),
     /// Print the JSON Schema of the configuration, for editors.
@@ -223,6 +232,12 @@ pub fn main() -> ExitCode {
         Command::Routes(options) => routes::routes(&options),
         Command::Send(options) => send::send(&options),
         Command::Webhooks(options) => webhooks::webhooks(&options),
+        Command::Explain(options) => explain::explain(&options),
+        Command::Plugin(command) => plugin::plugin(&command),
+        Command::Wit => {
+            print!("{}", include_str!("../../wit/hookgate.wit"));
+            Exit::Ok
+        }
         Command::Demo(options) => demo::demo(&options),
         Command::Schema => {
             print!("{}", crate::config::schema());

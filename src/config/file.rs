@@ -347,7 +347,7 @@ pub(super) struct RouteBuffer {
 }
 
 /// One plugin on a route.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
     /// `signature`, `json-filter`, `json-template` or a name of `[plugins]`.

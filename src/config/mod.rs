@@ -7,6 +7,7 @@
 mod document;
 mod draft;
 mod file;
+mod fixture;
 mod pattern;
 mod plan;
 mod problem;
@@ -24,6 +25,7 @@ mod with;
 mod words;
 
 pub use file::{LogFormat, LogLevel, schema};
+pub use fixture::{Expected, ExpectedBody, ExpectedDelivery, Fixture, Subject, fixture};
 pub use plan::{Plan, Provisions, RouteSummary, difference, load, load_text};
 pub use problem::{Colour, Problem, Report, Severity};
 pub use secrets::Environment;

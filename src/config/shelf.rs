@@ -35,30 +35,32 @@ struct Own {
 impl<'a> Shelf<'a> {
     /// Loads every plugin of `[plugins]`, used or not: `check` is there to find what would fail later.
     pub(super) fn load(draft: &mut Draft<'_>, catalog: &'a Catalog, config: &file::Config) -> Self {
-        let mut own = BTreeMap::new();
-        let written = &config.plugins;
-        for name in draft.document.names(&Place::root().key("plugins")) {
+        let names = draft.document.names(&Place::root().key("plugins"));
+        let own = names.into_iter().map(|name| {
             let place = Place::root().key("plugins").key(&name);
-            let plugin = written.get(&name).and_then(|plugin| {
-                let mut grants = grants(config, &name, plugin);
-                grants.reuse = reuse(draft, &place.key("reuse"), plugin.reuse.as_ref());
-                load(draft, catalog, &place, &name, plugin, &grants)
-            });
-            let signs = written
-                .get(&name)
-                .is_some_and(|plugin| plugin.grant.contains(&Grant::Signing));
-            own.insert(
-                name,
-                Own {
-                    plugin,
-                    signs,
-                    is_used: false,
-                },
-            );
-        }
+            let own = Own::load(draft, catalog, config, &place, &name);
+            (name, own)
+        });
         Self {
             catalog,
-            own,
+            own: own.collect(),
+            bundled: BTreeMap::new(),
+        }
+    }
+
+    /// The same for a fixture, whose plugin is written at the root of the document.
+    pub(super) fn of_fixture(
+        draft: &mut Draft<'_>,
+        catalog: &'a Catalog,
+        config: &file::Config,
+    ) -> Self {
+        let own = config.plugins.keys().map(|name| {
+            let own = Own::load(draft, catalog, config, &Place::root(), name);
+            (name.clone(), own)
+        });
+        Self {
+            catalog,
+            own: own.collect(),
             bundled: BTreeMap::new(),
         }
     }
@@ -127,6 +129,28 @@ impl<'a> Shelf<'a> {
     /// Whether a plugin of `[plugins]` is granted signing; none when it is not of `[plugins]`.
     pub(super) fn signs(&self, name: &str) -> Option<bool> {
         self.own.get(name).map(|own| own.signs)
+    }
+}
+
+impl Own {
+    fn load(
+        draft: &mut Draft<'_>,
+        catalog: &Catalog,
+        config: &file::Config,
+        place: &Place,
+        name: &str,
+    ) -> Self {
+        let written = config.plugins.get(name);
+        let plugin = written.and_then(|plugin| {
+            let mut grants = grants(config, name, plugin);
+            grants.reuse = reuse(draft, &place.key("reuse"), plugin.reuse.as_ref());
+            load(draft, catalog, place, name, plugin, &grants)
+        });
+        Self {
+            plugin,
+            signs: written.is_some_and(|plugin| plugin.grant.contains(&Grant::Signing)),
+            is_used: false,
+        }
     }
 }
 

@@ -39,6 +39,12 @@ pub(super) fn component(name: &str) -> Option<&'static [u8]> {
         .map(|(_, component)| *component)
 }
 
+/// Bytes of the component of that name; 0 if there is none.
+#[must_use]
+pub fn bundled_bytes(name: &str) -> usize {
+    component(name).map_or(0, <[u8]>::len)
+}
+
 #[cfg(test)]
 mod tests {
     use super::COMPONENTS;

@@ -154,6 +154,7 @@ impl Chain {
             if let (Some(shadow), Some(before)) = (&seat.shadow, before) {
                 jobs.note(shadow, &case, turn.stage, before, &answer);
             }
+            let memory = guest.as_ref().map_or(0, Instance::memory);
             let rest = self.order.get(position + 1..).unwrap_or_default();
             if answer.is_err() {
                 // Whatever it has half done must not be seen, least of all by another webhook.
@@ -176,6 +177,7 @@ impl Chain {
                 stage: turn.stage.as_str(),
                 verdict: word(turn.stage, &answer),
                 took: started.elapsed(),
+                memory,
             });
             match settle(seat.plugin.name(), answer) {
                 Settled::Verdict(verdict) => {
@@ -217,7 +219,11 @@ impl Chain {
 
     /// Says what went wrong, to the log and to the caller.
     fn fail(&self, turn: Turn, fault: Fault, webhook: &Webhook, telemetry: &Telemetry) -> Failure {
-        let Fault { kind, detail } = fault;
+        let Fault {
+            kind,
+            detail,
+            words,
+        } = fault;
         let plugin = match self.seats.get(turn.seat) {
             Some(seat) => {
                 telemetry.emit(&Event::PluginFailed {
@@ -240,6 +246,7 @@ impl Chain {
             stage: turn.stage,
             kind,
             detail,
+            words,
         }
     }
 }

@@ -18,6 +18,8 @@ pub(super) const WORDS_MAX: usize = 1_000;
 pub(super) struct Fault {
     pub(super) kind: FailureKind,
     pub(super) detail: String,
+    /// What the guest wrote before, as written.
+    pub(super) words: String,
 }
 
 impl Fault {
@@ -25,18 +27,23 @@ impl Fault {
         Self {
             kind,
             detail: detail.into(),
+            words: String::new(),
         }
     }
 
     /// From an error of wasmtime; `guest` remembers what the error does not tell.
     pub(super) fn from_error(error: &wasmtime::Error, guest: &Guest, limits: Limits) -> Self {
         let (kind, mut detail) = classify(error, guest, limits);
-        let written = guest.output();
-        if !written.trim().is_empty() {
+        let words = guest.output();
+        if !words.trim().is_empty() {
             detail.push_str("; it wrote: ");
-            detail.extend(written.trim().escape_debug());
+            detail.extend(words.trim().escape_debug());
         }
-        Self { kind, detail }
+        Self {
+            kind,
+            detail,
+            words,
+        }
     }
 
     pub(super) fn waited(longest: Duration) -> Self {

@@ -121,6 +121,11 @@ impl Instance {
         self.service.one_more();
     }
 
+    /// Bytes over all its memories.
+    pub(super) fn memory(&self) -> usize {
+        self.store.data().memory.used()
+    }
+
     pub(super) fn guest(&mut self) -> &mut Guest {
         self.store.data_mut()
     }

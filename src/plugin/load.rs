@@ -147,7 +147,7 @@ impl fmt::Display for LoadError {
             ),
             Reason::CoreModule => write!(
                 f,
-                "{it} is a core module and not a component; make one with `wasm-tools component new`, or build for a target that makes components (wasm32-wasip2)"
+                "{it} is a core module and not a component; make one with `hookgate plugin pack`, or build for a target that makes components (wasm32-wasip2)"
             ),
             Reason::DoesNotCompile(text) => write!(f, "{it} does not compile: {text}"),
             Reason::TooManyParts(text) => write!(f, "{it} does not fit into a sandbox: {text}"),

@@ -96,6 +96,12 @@ impl Plugin {
         self.compiled.imports()
     }
 
+    /// Bytes over all memories when an instance begins; an upper bound.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.compiled.memory()
+    }
+
     /// What it says about itself, as JSON; none when it says nothing. Blocks for up to two seconds.
     ///
     /// # Errors

@@ -29,6 +29,11 @@ impl Memory {
         }
     }
 
+    /// Bytes over all memories, which never shrink.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
     /// What was refused to one webhook does not explain the failure of another.
     pub(super) fn forget_refusal(&mut self) {
         self.refused = false;

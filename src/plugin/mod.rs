@@ -43,7 +43,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::bundled::bundled;
+pub use self::bundled::{bundled, bundled_bytes};
 pub use self::cache::CacheError;
 pub use self::catalog::{COMPONENT_BYTES_MAX, Catalog, Grants, Source};
 pub use self::chain::{Chain, Step};
@@ -215,6 +215,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What happened, with the limit that was hit and the cure, in one line.
     pub detail: String,
+    /// The end of what it wrote to its standard output and error, as written; a part of `detail` too.
+    pub words: String,
 }
 
 impl fmt::Display for Failure {

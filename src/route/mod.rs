@@ -91,6 +91,16 @@ impl<T> Table<T> {
         }
     }
 
+    /// All values, in no order.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        let named = self.exact.values().chain(self.wildcard.values());
+        named
+            .chain([&self.any])
+            .flat_map(|paths| &paths.entries)
+            .flat_map(|entry| &entry.routes)
+            .map(|(_, _, value)| value)
+    }
+
     /// Finds the route. `host` is without a port, in any case; `path` is raw and without the query.
     #[must_use]
     pub fn lookup(&self, host: Option<&str>, method: &Method, path: &str) -> Found<'_, T> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracing::{Level, debug, error, info, trace, warn};
 
+use super::checking::Checking;
 use super::flood::Kind;
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
 use super::metrics::Telemetry;
@@ -71,7 +72,11 @@ pub enum Event<'a> {
         stage: &'static str,
         verdict: &'static str,
         took: Duration,
+        /// Bytes over all memories of its instance, which never shrink.
+        memory: usize,
     },
+    /// A plugin had a signature checked. Only for an ear: never logged, never counted.
+    SignatureChecked(&'a Checking<'a>),
     /// A key matched a signature: evidence for a rotation.
     KeyMatched {
         id: WebhookId,
@@ -197,6 +202,7 @@ impl Telemetry {
         reason = "one table: the line and the metric of each event"
     )]
     pub fn emit(&self, event: &Event<'_>) {
+        self.tell(event);
         let meters = &*self.meters;
         match *event {
             Event::Listening {
@@ -263,11 +269,13 @@ impl Telemetry {
                 stage,
                 verdict,
                 took,
+                memory: _,
             } => {
                 plugin.judged(stage, verdict, took);
                 trace!(target: "hookgate::plugin", plugin = &*plugin.name, route = &*plugin.route,
                     stage, verdict, took_ms = ms(took), "plugin judged");
             }
+            Event::SignatureChecked(_) => {}
             Event::KeyMatched {
                 id,
                 plugin,

@@ -1,12 +1,14 @@
 //! [`Telemetry`]: where events go, and the meters of the process as a whole.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::event::Event;
 use super::flood::{Admitted, Floods, Kind};
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
 use super::shadow::ShadowMeters;
@@ -16,6 +18,17 @@ use super::tally::Tally;
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     pub(super) meters: Arc<Meters>,
+    ear: Option<Ear>,
+}
+
+/// Who hears every event beside the log and the metrics: a command that explains what happened.
+#[derive(Clone)]
+struct Ear(Arc<dyn Fn(&Event<'_>) + Send + Sync>);
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ear(..)")
+    }
 }
 
 /// By name. Weak, so that what a reload removed leaves the metrics with its last user: nothing has to
@@ -75,6 +88,27 @@ impl Telemetry {
                 reloads: Tally::new(RELOADS),
                 reloaded_at: AtomicI64::new(0),
             }),
+            ear: None,
+        }
+    }
+
+    /// The same meters, and `ear` hears every event first.
+    #[must_use]
+    pub fn heard_by(mut self, ear: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.ear = Some(Ear(Arc::new(ear)));
+        self
+    }
+
+    /// Whether somebody hears events that are neither logged nor counted.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.ear.is_some()
+    }
+
+    /// Tells the ear.
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        if let Some(Ear(ear)) = &self.ear {
+            ear(event);
         }
     }
 

@@ -4,6 +4,7 @@
 //! process (tests) never mix. The meters of a route, an upstream or a plugin are resolved once at load;
 //! from there on counting is an atomic add. Log lines go through `tracing`, set up once by [`log`].
 
+mod checking;
 mod escape;
 mod event;
 mod exposition;
@@ -17,6 +18,7 @@ mod process;
 mod shadow;
 mod tally;
 
+pub use checking::{Checked, Checking, Signed};
 pub use event::Event;
 pub use exposition::Exposition;
 pub use guest::{Described, GuestMetrics};

@@ -126,6 +126,7 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
             stage: "verify",
             verdict: "accept",
             took: TOOK,
+            memory: 0,
         },
         Event::KeyMatched {
             id,

@@ -52,4 +52,7 @@ mod drain;
 
 mod admin;
 mod cli;
+mod explain;
+mod plugin_new;
+mod plugin_test;
 mod recipes;

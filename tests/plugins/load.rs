@@ -50,7 +50,7 @@ fn a_file_of_something_else() {
 fn a_core_module() {
     assert_eq!(
         refusal_of_file(&World::new(), &wat::parse_str("(module)").unwrap()),
-        "`x.wasm` is a core module and not a component; make one with `wasm-tools component new`, or build for a target that makes components (wasm32-wasip2)"
+        "`x.wasm` is a core module and not a component; make one with `hookgate plugin pack`, or build for a target that makes components (wasm32-wasip2)"
     );
 }
 

@@ -9,7 +9,7 @@ use crate::plugin::contract::crypto::{CryptoError, Encoding, Host, Part};
 use crate::plugin::contract::signing;
 use crate::plugin::crypto;
 use crate::plugin::key::Key;
-use crate::telemetry::Event;
+use crate::telemetry::{Checked, Checking, Event, Signed};
 
 /// What an RSA or ECDSA check costs, in the bytes that could be hashed meanwhile (about 64 us).
 const ASYMMETRIC_WORK: usize = 64 << 10;
@@ -33,8 +33,11 @@ impl Host for Guest {
         let Some(keys) = self.keys(&key) else {
             return Ok(Err(CryptoError::UnknownKey));
         };
-        let message = self.pieces(&message);
-        let matched = crypto::verify(keys, &algorithm, &message, &signature, encoding);
+        let pieces = self.pieces(&message);
+        let matched = crypto::verify(keys, &algorithm, &pieces, &signature, encoding);
+        if self.case.telemetry.is_heard() {
+            self.explain(&key, &algorithm, &message, &signature, encoding, &matched);
+        }
         Ok(matched.map(|matched| self.report(&key, matched)))
     }
 
@@ -105,6 +108,52 @@ impl Guest {
             Part::Body => &webhook.body,
             Part::Header(name) => webhook.fields.first(name).unwrap_or_default(),
         })
+    }
+
+    /// Tells who asked to hear it what was checked: never a key, never a MAC that was computed.
+    fn explain(
+        &self,
+        key: &str,
+        algorithm: &str,
+        message: &[Part],
+        signature: &str,
+        encoding: Encoding,
+        matched: &std::result::Result<Option<&Arc<Key>>, CryptoError>,
+    ) {
+        let Some(plugin) = &self.outfit.meters else {
+            return;
+        };
+        let pieces = message.iter().zip(self.pieces(message));
+        let message: Vec<Signed<'_>> = pieces
+            .map(|(part, bytes)| match part {
+                Part::Text(_) | Part::Bytes(_) => Signed::Given(bytes),
+                Part::Header(name) => Signed::Header(name, bytes),
+                Part::Body => Signed::Body(bytes),
+            })
+            .collect();
+        let checked = match matched {
+            Ok(Some(key)) => Checked::Matches(key.label()),
+            Ok(None) => Checked::MatchesNone(self.keys(key).map_or(0, <[_]>::len)),
+            Err(CryptoError::UnknownKey) => Checked::Impossible("unknown-key"),
+            Err(CryptoError::Unsupported) => Checked::Impossible("unsupported"),
+            Err(CryptoError::Malformed) => Checked::Impossible("malformed"),
+            Err(CryptoError::KeyUnavailable) => Checked::Impossible("key-unavailable"),
+        };
+        let checking = Checking {
+            plugin,
+            key,
+            algorithm,
+            message: &message,
+            signature,
+            encoding: match encoding {
+                Encoding::Hex => "hex",
+                Encoding::Base64 => "base64",
+                Encoding::Base64url => "base64url",
+            },
+            checked,
+        };
+        let event = Event::SignatureChecked(&checking);
+        self.case.telemetry.emit(&event);
     }
 
     /// Each key reads the message once.

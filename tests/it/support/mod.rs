@@ -5,6 +5,7 @@ mod gate;
 mod guest;
 mod h2;
 mod sender;
+mod tool;
 mod upstream;
 
 pub use certs::Authority;
@@ -12,6 +13,7 @@ pub use gate::{Gate, cache, check, folder, free_port};
 pub use guest::guest;
 pub use h2::H2;
 pub use sender::{Answer, Call, Connection, base64, github, hex, mac};
+pub use tool::{Said, tool};
 pub use upstream::{Absent, Act, Received, Upstream};
 
 use std::time::Duration;

@@ -1,0 +1,134 @@
+//! `hookgate plugin inspect`: what a plugin can do, before anybody lets it.
+
+use serde_json::{Value, json};
+
+use super::words::{size, table};
+use super::{Inspect, load, subject};
+use crate::cli::exit::Exit;
+use crate::cli::load::Workshop;
+use crate::cli::run::fail;
+use crate::plugin::{Plugin, Source, Stage};
+
+/// Interfaces of the contract, and what each lets a plugin do.
+const PERMISSIONS: &[(&str, &str)] = &[
+    ("types", "words of the contract, nothing to call"),
+    ("webhook", "reads the webhook at hand"),
+    ("deliveries", "makes deliveries"),
+    ("crypto", "checks signatures by the names of keys"),
+    ("config", "reads its own configuration"),
+    ("log", "writes bounded lines into the log"),
+    ("metrics", "counts under names that it declares"),
+    ("kv", "keeps a small state on its route"),
+    ("signing", "makes MACs with keys that the route names"),
+];
+
+/// Interfaces of the contract that a configuration must grant.
+const GRANTS: &[&str] = &["kv", "signing"];
+
+pub(super) fn inspect(options: &Inspect) -> Exit {
+    let workshop = match Workshop::small() {
+        Ok(workshop) => workshop,
+        Err(error) => return fail(&error),
+    };
+    let subject = subject(&options.plugin);
+    let plugin = match load(workshop.catalog(), &subject) {
+        Ok(plugin) => plugin,
+        Err(error) => return fail(&error),
+    };
+    let description = match plugin.describe() {
+        Ok(description) => description,
+        Err(error) => return fail(&error),
+    };
+    let stages: Vec<&str> = plugin.stages().iter().map(|stage| stage.as_str()).collect();
+    let digest: String = plugin.digest().iter().map(|b| format!("{b:02x}")).collect();
+    let grants: Vec<&str> = GRANTS
+        .iter()
+        .copied()
+        .filter(|grant| {
+            plugin
+                .imports()
+                .iter()
+                .any(|import| contract(import) == Some(grant))
+        })
+        .collect();
+    let bytes = super::bytes(&subject);
+    if options.json {
+        let description = description
+            .map(|text| serde_json::from_str::<Value>(&text).unwrap_or(Value::String(text)));
+        println!(
+            "{}",
+            json!({
+                "plugin": options.plugin, "stages": stages, "description": description,
+                "bytes": bytes, "sha256": digest, "memory_bytes": plugin.memory(),
+                "imports": plugin.imports(), "grants": grants,
+            })
+        );
+        return Exit::Ok;
+    }
+    println!("{}", options.plugin.display());
+    if let Some(description) = &description {
+        println!("  is        {}", introduce(description));
+    }
+    println!("  asked to  {}", stages.join(" ▸ "));
+    println!("  size      {}, sha256 {digest}", size(bytes));
+    println!(
+        "  memory    {} when an instance begins",
+        size(plugin.memory() as u64)
+    );
+    println!("  imports");
+    permissions(&plugin)
+        .iter()
+        .for_each(|line| println!("    {line}"));
+    if plugin.stages().contains(&Stage::Verify) {
+        println!("  fails     closed: what it cannot verify is refused");
+    }
+    if let Source::File { .. } = subject.source {
+        let name = &subject.name;
+        println!("\n[plugins.{name}]");
+        println!("file   = {}", json!(options.plugin));
+        println!("sha256 = \"{digest}\"");
+        if !grants.is_empty() {
+            println!("grant  = {}", json!(grants));
+        }
+    }
+    Exit::Ok
+}
+
+/// The name inside of the contract's package.
+fn contract(import: &str) -> Option<&str> {
+    import.strip_prefix("hookgate:plugin/")?.split('@').next()
+}
+
+fn permissions(plugin: &Plugin) -> Vec<String> {
+    let mut rows: Vec<[String; 2]> = Vec::new();
+    let mut wasi = 0;
+    for import in plugin.imports() {
+        let Some(name) = contract(import) else {
+            wasi += 1;
+            continue;
+        };
+        let known = PERMISSIONS.iter().find(|(known, _)| *known == name);
+        let mut words = known.map_or("", |(_, words)| words).to_owned();
+        if GRANTS.contains(&name) {
+            words = format!("{words}; must be granted: grant = [\"{name}\"]");
+        }
+        rows.push([name.to_owned(), words]);
+    }
+    if wasi > 0 {
+        let words = "linked and empty: no files, sockets, environment or arguments";
+        rows.push([format!("wasi ({wasi})"), words.to_owned()]);
+    }
+    if rows.is_empty() {
+        rows.push(["nothing".to_owned(), String::new()]);
+    }
+    table(&rows)
+}
+
+/// `name version: description`, where it says so.
+fn introduce(description: &str) -> String {
+    let json: Value = serde_json::from_str(description).unwrap_or_default();
+    let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default();
+    let name = format!("{} {}", text("name"), text("version"));
+    let whole = format!("{}: {}", name.trim(), text("description"));
+    whole.escape_debug().take(200).collect()
+}
