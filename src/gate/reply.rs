@@ -69,19 +69,16 @@ impl Reply {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed(why) => why.status(),
-            Self::Unread(Unread::CutOff, _) => StatusCode::BAD_REQUEST,
             Self::NotAllowed => StatusCode::FORBIDDEN,
-            Self::Unread(Unread::TooBig, _) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unread(Unread::TooSlow, _) => StatusCode::REQUEST_TIMEOUT,
+            Self::Unread(why, _) => why.status(),
             Self::Rejected { status } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::FORBIDDEN)
             }
             Self::PluginFailed { temporary: false } => StatusCode::INTERNAL_SERVER_ERROR,
             // 503 and not 429: the sender did nothing wrong, and most retry on 5xx only.
-            Self::PluginFailed { temporary: true }
-            | Self::Unread(Unread::Full, _)
-            | Self::Full { .. }
-            | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PluginFailed { temporary: true } | Self::Full { .. } | Self::Draining => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Unavailable { cause, .. } => match cause {
                 Cause::Timeout => StatusCode::GATEWAY_TIMEOUT,
                 Cause::Busy => StatusCode::SERVICE_UNAVAILABLE,

@@ -72,14 +72,10 @@ pub fn request(bytes: &[u8], limits: &Limits) -> Result<Option<Arrived>, Malform
     let places = room(&mut places, limits);
     let mut parsed = httparse::Request::new(&mut []);
     let config = ParserConfig::default();
-    let length = match config.parse_request_with_uninit_headers(&mut parsed, bytes, places) {
-        Ok(Status::Complete(length)) if length <= limits.bytes_max => length,
-        Ok(Status::Partial) if bytes.len() < limits.bytes_max => return Ok(None),
-        Ok(_) => return Err(Malformed::TooLarge),
-        Err(error) => return Err(malformed(error)),
+    let status = config.parse_request_with_uninit_headers(&mut parsed, bytes, places);
+    let Some(head) = head(bytes, status, limits)? else {
+        return Ok(None);
     };
-    let head = bytes.get(..length).unwrap_or_default();
-    check_lines(head)?;
     let version = version(parsed.version);
     let facts = Facts::of(parsed.headers)?;
     let framing = match (facts.length, facts.coding) {
@@ -112,7 +108,7 @@ pub fn request(bytes: &[u8], limits: &Limits) -> Result<Option<Arrived>, Malform
         framing,
         expects_continue: facts.expects_continue && version == Version::HTTP_11,
         keeps_alive: facts.keeps_alive(version),
-        bytes: length,
+        bytes: head.len(),
     }))
 }
 
@@ -131,14 +127,10 @@ pub fn response(
     let places = room(&mut places, limits);
     let mut parsed = httparse::Response::new(&mut []);
     let config = ParserConfig::default();
-    let length = match config.parse_response_with_uninit_headers(&mut parsed, bytes, places) {
-        Ok(Status::Complete(length)) if length <= limits.bytes_max => length,
-        Ok(Status::Partial) if bytes.len() < limits.bytes_max => return Ok(None),
-        Ok(_) => return Err(Malformed::TooLarge),
-        Err(error) => return Err(malformed(error)),
+    let status = config.parse_response_with_uninit_headers(&mut parsed, bytes, places);
+    let Some(head) = head(bytes, status, limits)? else {
+        return Ok(None);
     };
-    let head = bytes.get(..length).unwrap_or_default();
-    check_lines(head)?;
     let version = version(parsed.version);
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default())
         .map_err(|_| Malformed::Syntax("the status is none"))?;
@@ -170,7 +162,7 @@ pub fn response(
         keeps_alive: facts.keeps_alive(version)
             && framing != Framing::UntilClose
             && !announces_body,
-        bytes: length,
+        bytes: head.len(),
     }))
 }
 
@@ -203,6 +195,24 @@ fn malformed(error: httparse::Error) -> Malformed {
         httparse::Error::NewLine => Malformed::Syntax("a line does not end with CR LF"),
         httparse::Error::Token => Malformed::Syntax("the request line is none"),
         httparse::Error::Status => Malformed::Syntax("the status line is none"),
+    }
+}
+
+/// The bytes of the head that was parsed; `None` when it is not complete.
+fn head<'b>(
+    bytes: &'b [u8],
+    parsed: httparse::Result<usize>,
+    limits: &Limits,
+) -> Result<Option<&'b [u8]>, Malformed> {
+    match parsed {
+        Ok(Status::Complete(length)) if length <= limits.bytes_max => {
+            let head = bytes.get(..length).unwrap_or_default();
+            check_lines(head)?;
+            Ok(Some(head))
+        }
+        Ok(Status::Partial) if bytes.len() < limits.bytes_max => Ok(None),
+        Ok(_) => Err(Malformed::TooLarge),
+        Err(error) => Err(malformed(error)),
     }
 }
 

@@ -112,10 +112,22 @@ pub trait Service: Clone + Send + Sync + 'static {
     fn answer(&self, call: Self::Call, body: Bytes) -> impl Future<Output = Response> + Send;
 
     /// Answers a call whose body was not read; the connection ends with it.
-    fn unread(&self, call: Self::Call, why: Unread) -> Response;
+    fn unread(&self, _call: Self::Call, why: Unread) -> Response {
+        last(why.status())
+    }
 
     /// Answers bytes that are no head; the connection ends with it.
-    fn malformed(&self, why: Malformed, peer: Peer) -> Response;
+    fn malformed(&self, why: Malformed, _peer: Peer) -> Response {
+        last(why.status())
+    }
+}
+
+/// A status and no more, with which the connection ends.
+fn last(status: http::StatusCode) -> Response {
+    Response {
+        is_last: true,
+        ..Response::new(status)
+    }
 }
 
 /// A call that may send its body.

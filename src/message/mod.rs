@@ -97,3 +97,17 @@ pub enum Unread {
     /// Too many bodies are being read.
     Full,
 }
+
+impl Unread {
+    /// What the sender hears (RFC 9110, 15.5.1, 15.5.9, 15.5.14 and 15.6.4).
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::TooBig => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::CutOff => StatusCode::BAD_REQUEST,
+            // 503 and not 429: the sender did nothing wrong, and most retry on 5xx only.
+            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}

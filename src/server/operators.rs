@@ -17,7 +17,7 @@ use crate::delivery::{
     BreakerState, Buffer, DeadLetters, Dispatch, UpstreamHealth, UpstreamSettings,
 };
 use crate::listener::{self, Admitted, Peer, Shared};
-use crate::message::{Fields, Head, Malformed, Response, Unread};
+use crate::message::{Fields, Head, Response};
 use crate::telemetry::{Event, Telemetry};
 
 /// Connections of operators: a scraper, the probes, a browser's six, and room for a few more.
@@ -100,25 +100,6 @@ impl listener::Service for AdminService {
             fields: Fields::from(&parts.headers),
             body: body.to_bytes(),
             is_last: false,
-        }
-    }
-
-    fn unread(&self, _head: Head, why: Unread) -> Response {
-        Response {
-            is_last: true,
-            ..Response::new(match why {
-                Unread::TooBig => StatusCode::PAYLOAD_TOO_LARGE,
-                Unread::TooSlow => StatusCode::REQUEST_TIMEOUT,
-                Unread::CutOff => StatusCode::BAD_REQUEST,
-                Unread::Full => StatusCode::SERVICE_UNAVAILABLE,
-            })
-        }
-    }
-
-    fn malformed(&self, why: Malformed, _peer: Peer) -> Response {
-        Response {
-            is_last: true,
-            ..Response::new(why.status())
         }
     }
 }

@@ -53,6 +53,7 @@ mod drain;
 mod admin;
 mod cli;
 mod explain;
+mod plugin_inspect;
 mod plugin_new;
 mod plugin_test;
 mod recipes;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::drain::Watch;
 use crate::listener::{self, Admitted, Limits, Peer, Settings, Shared};
-use crate::message::{Head, Malformed, Response, Unread};
+use crate::message::{Head, Response};
 use crate::telemetry::Telemetry;
 
 /// What a demo's webhook may weigh.
@@ -135,21 +135,6 @@ impl listener::Service for Upstream {
         Response {
             body: Bytes::from(text),
             ..Response::new(status)
-        }
-    }
-
-    fn unread(&self, _head: Head, _why: Unread) -> Response {
-        Response {
-            body: Bytes::from_static(b"the body broke off\n"),
-            is_last: true,
-            ..Response::new(StatusCode::BAD_REQUEST)
-        }
-    }
-
-    fn malformed(&self, why: Malformed, _peer: Peer) -> Response {
-        Response {
-            is_last: true,
-            ..Response::new(why.status())
         }
     }
 }
