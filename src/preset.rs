@@ -8,14 +8,20 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+mod call;
 mod key;
+mod samples;
 mod scheme;
+mod sign;
 
+pub use call::{Call, escape};
 pub use key::{KeyFormat, SecretEncoding, read};
+pub use samples::events;
 pub use scheme::{
     Algorithm, Condition, Direction, Encoding, EventName, Field, Handshake, Listed, Mac, Scheme,
     Timestamp, Token, Unit, Variant,
 };
+pub use sign::{Order, SignError, Signed, proof, sign};
 
 /// A sender that calls again for a day outlives what goes wrong here over a night: its own queue is the
 /// best buffer. What others send is held here.

@@ -125,6 +125,8 @@ fn files() -> TempDir {
     write("secrets/stripe-old", b"whsec_before\n", 0o600);
     write("secrets/empty", b"\n", 0o600);
     write("secrets/open", b"everybody reads this\n", 0o644);
+    let rsa = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    write("sns.pem", rsa.public_key_pem().as_bytes(), 0o644);
     write("notes.txt", b"not a component", 0o644);
     let component = include_bytes!("../plugins/dist/json-template.wasm");
     write("plugins/card.wasm", component, 0o644);
@@ -327,6 +329,34 @@ fn a_reload_keeps_the_upstreams_that_did_not_change() {
         &before.upstreams["other"],
         &after.upstreams["other"]
     ));
+}
+
+#[test]
+fn the_verifiers_of_a_plan_are_asked_about_forgeries() {
+    let room = Room::new();
+    let text = r#"
+        [upstreams.u]
+        url = "http://127.0.0.1:1/"
+        [routes.signed]
+        path = "/signed"
+        forward = "u"
+        plugins = [{ use = "signature", with = { preset = "stripe", keys = [{ env = "STRIPE_WEBHOOK_SECRET" }] } },
+            { use = "token", with = { header = "x-token", keys = { env = "ADMIN_TOKEN" } } }]
+        [routes.open]
+        path = "/open"
+        forward = "u"
+        public = true
+        plugins = [{ use = "json-filter", with = { event = ["push"] } }]
+    "#;
+    let asked =
+        |plan: &Plan| -> Vec<usize> { plan.summary.iter().map(|route| route.forgeries).collect() };
+
+    let before = room.load("config.toml", text, None).unwrap();
+    let after = room.load("config.toml", text, Some(&before)).unwrap();
+
+    // A token covers nothing but itself; Stripe's signature covers the body and its age.
+    assert_eq!(asked(&before), [0, 8 + 12]);
+    assert_eq!(asked(&after), asked(&before));
 }
 
 #[test]

@@ -10,9 +10,7 @@ mod load;
 mod plugin;
 mod routes;
 mod run;
-mod samples;
 mod send;
-mod sign;
 mod webhooks;
 
 use std::net::SocketAddr;

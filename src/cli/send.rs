@@ -8,11 +8,9 @@ use super::Send;
 use super::exit::Exit;
 use super::load::{NO_FILE, Workshop, Written};
 use super::run::fail;
-use super::samples;
-use super::sign::{self, Order, Signed};
 use crate::config::{Colour, Plan, RouteSummary};
 use crate::delivery::{Answer, Upstream, UpstreamSettings, UpstreamUrl};
-use crate::preset::{self, Algorithm, Preset, Scheme};
+use crate::preset::{self, Algorithm, Call, Order, Preset, Scheme, SignError, Signed, sign};
 use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 use crate::webhook::Arrival;
@@ -27,20 +25,21 @@ pub(super) fn send(options: &Send) -> Exit {
         );
         return Exit::Usage;
     };
-    let body = options
-        .event
-        .as_deref()
-        .and_then(|event| samples::find(preset.name, event));
-    let (Some(event), Some(body)) = (options.event.as_deref(), body) else {
+    let event = options.event.as_deref();
+    let Some(call) = event.and_then(|event| Call::sample(preset, event)) else {
         eprintln!("error: name an event of `{}`\n\n  there are:", preset.name);
-        samples::events(preset.name).for_each(|event| eprintln!("    {event}"));
+        preset::events(preset.name).for_each(|event| eprintln!("    {event}"));
         return Exit::Usage;
     };
     match prepare(options, preset) {
-        Ok(target) => deliver(options, preset, event, body, &target),
+        Ok(target) => deliver(options, preset, &call, &target),
         Err(exit) => exit,
     }
 }
+
+/// What to do where the preset's key is a private one.
+const PRIVATE_KEY: &str = "to try it, make a pair, give its public half to the route, \
+    and name the private one (PKCS #8, PEM) with --secret-env NAME";
 
 /// Where to, and how it is signed with what.
 struct Target {
@@ -146,21 +145,28 @@ fn address(plan: &Plan, route: &RouteSummary) -> String {
     format!("{scheme}://{host}:{port}{}", route.path)
 }
 
-fn deliver(options: &Send, preset: &Preset, event: &str, body: &str, target: &Target) -> Exit {
-    let to = target.to.as_str();
+fn deliver(options: &Send, preset: &Preset, call: &Call, target: &Target) -> Exit {
     let order = Order {
-        preset,
+        call,
         scheme: &target.scheme,
-        event,
-        body,
         url: &target.url,
         secret: target.secret.expose(),
         tamper: options.tamper,
     };
-    let signed = match sign::sign(&order, Arrival::now()) {
+    let signed = match sign(&order, Arrival::now().unix_ms()) {
         Ok(signed) => signed,
+        Err(error @ SignError::PrivateKey(_)) => {
+            eprintln!("error: {error}\n\n  {PRIVATE_KEY}");
+            return Exit::Failure;
+        }
         Err(error) => return fail(&error),
     };
+    let to = match (signed.query.as_str(), target.to.contains('?')) {
+        ("", _) => target.to.clone(),
+        (query, false) => format!("{}?{query}", target.to),
+        (query, true) => format!("{}&{query}", target.to),
+    };
+    let (to, event) = (to.as_str(), call.event.as_str());
     let ca = match options.ca.as_ref().map(std::fs::read).transpose() {
         Ok(ca) => ca,
         Err(error) => return fail(&error),
@@ -187,17 +193,6 @@ fn deliver(options: &Send, preset: &Preset, event: &str, body: &str, target: &Ta
             eprintln!("error: {to} did not answer: {why}");
             Exit::Failure
         }
-    }
-}
-
-/// Turns one letter of a body into another, so that it stays JSON.
-pub(super) fn tamper(body: &mut [u8]) {
-    if let Some(letter) = body
-        .iter_mut()
-        .rev()
-        .find(|byte| byte.is_ascii_alphabetic())
-    {
-        *letter = if *letter == b'x' { b'y' } else { b'x' };
     }
 }
 

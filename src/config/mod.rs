@@ -8,6 +8,8 @@ mod document;
 mod draft;
 mod file;
 mod fixture;
+mod forgeries;
+mod goldens;
 mod pattern;
 mod plan;
 mod problem;

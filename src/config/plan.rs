@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::document::{Document, Place};
 use super::draft::Draft;
 use super::file::{Config, LogFormat, LogLevel};
+use super::forgeries::{Outcomes, Tried};
 use super::problem::{Problems, Report};
 use super::routes::{self, Built, Material};
 use super::secrets::{Environment, Lookup};
@@ -75,6 +76,8 @@ pub struct Plan {
     /// What each route was made from, to tell which ones a reload changes.
     pub(super) makings: BTreeMap<String, String>,
     pub(super) shares: BTreeMap<String, (Bounds, Arc<Share>)>,
+    /// Which verifiers were asked about forgeries.
+    tried: Outcomes,
 }
 
 impl fmt::Debug for Plan {
@@ -158,6 +161,8 @@ pub struct RouteSummary {
     pub deadline: Duration,
     /// Where its webhooks go.
     pub upstreams: Vec<String>,
+    /// How many forgeries its plugins were asked about when they were loaded, and refused.
+    pub forgeries: usize,
     /// The name of its preset, if it has one.
     pub preset: Option<String>,
     /// Where the first key of its verifying plugin is: `env:NAME`, `file:PATH` or `credential:NAME`.
@@ -238,7 +243,8 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
         workers,
         provisions.telemetry,
     );
-    let mut shelf = Shelf::load(draft, provisions.catalog, &config);
+    let tried = Tried::after(provisions.previous.map(|plan| &plan.tried));
+    let mut shelf = Shelf::load(draft, (provisions.catalog, tried), &config);
     let material = Material {
         server: &server,
         upstreams: &upstreams,
@@ -298,5 +304,6 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
         plugins,
         makings,
         shares,
+        tried: shelf.tried.into_outcomes(),
     })
 }

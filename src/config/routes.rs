@@ -271,6 +271,7 @@ fn assemble(
         ack: contract.ack.as_str(),
         deadline: contract.deadline,
         upstreams: names.iter().map(ToString::to_string).collect(),
+        forgeries: steps.iter().map(|step| step.forgeries).sum(),
         preset: preset
             .and_then(|step| step.preset)
             .map(|preset| preset.name.to_owned()),

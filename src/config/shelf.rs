@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::document::Place;
 use super::draft::{Draft, HOUR, MILLISECOND, SECOND};
 use super::file::{self, Grant};
+use super::forgeries::Tried;
 use super::problem::Problem;
 use super::secrets;
 use super::signature;
@@ -22,6 +23,8 @@ const MEMORY: (Size, Size) = (Size(64 << 10), Size(256 << 20));
 /// The plugins of a file, by name. None: it did not load, which was reported.
 pub(super) struct Shelf<'a> {
     catalog: &'a Catalog,
+    /// Which verifiers were asked about forgeries.
+    pub tried: Tried,
     own: BTreeMap<String, Own>,
     bundled: BTreeMap<&'static str, Option<Arc<Plugin>>>,
 }
@@ -34,7 +37,11 @@ struct Own {
 
 impl<'a> Shelf<'a> {
     /// Loads every plugin of `[plugins]`, used or not: `check` is there to find what would fail later.
-    pub(super) fn load(draft: &mut Draft<'_>, catalog: &'a Catalog, config: &file::Config) -> Self {
+    pub(super) fn load(
+        draft: &mut Draft<'_>,
+        (catalog, tried): (&'a Catalog, Tried),
+        config: &file::Config,
+    ) -> Self {
         let names = draft.document.names(&Place::root().key("plugins"));
         let own = names.into_iter().map(|name| {
             let place = Place::root().key("plugins").key(&name);
@@ -43,6 +50,7 @@ impl<'a> Shelf<'a> {
         });
         Self {
             catalog,
+            tried,
             own: own.collect(),
             bundled: BTreeMap::new(),
         }
@@ -60,6 +68,7 @@ impl<'a> Shelf<'a> {
         });
         Self {
             catalog,
+            tried: Tried::default(),
             own: own.collect(),
             bundled: BTreeMap::new(),
         }

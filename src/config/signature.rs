@@ -76,7 +76,7 @@ struct Moment {
 struct KeyList(Vec<(Option<usize>, SecretRef)>);
 
 /// What the guest reads, the keys it names, and where the rest of the route's defaults come from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Expanded {
     pub json: Value,
     pub keys: Keys,

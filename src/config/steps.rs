@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::document::Place;
 use super::draft::Draft;
 use super::file::{self, OnFailureWord};
+use super::goldens::Subject;
 use super::problem::Problem;
 use super::secrets;
 use super::shapes::SECRET_IN_THE_OPEN;
 use super::shelf::{Shelf, refuse_plugin};
-use super::signature;
+use super::signature::{self, Expanded};
 use super::with::{self, Keys};
 use super::words;
 use crate::plugin::{self, Candidate, Key, Keyring, OnFailure, Plugin, Stage};
@@ -30,7 +31,12 @@ pub(super) struct Prepared {
     pub scheme: Option<Scheme>,
     /// What names its first key in logs.
     pub key: Option<String>,
+    /// Forgeries that it refused.
+    pub forgeries: usize,
 }
+
+/// A plugin's configuration: how it came about, as the guest reads it, and its keys.
+type Question<'a> = (&'a Subject<'a>, &'a str, &'a Keyring);
 
 impl Shelf<'_> {
     /// Prepares the step at `place`.
@@ -53,31 +59,12 @@ impl Shelf<'_> {
         };
         let before = draft.problems.errors();
         // The table is read even when the plugin is unknown, for it may be wrong as well.
-        let (json, keys, scheme, preset) = if name == signature::NAME {
-            let expanded = signature::expand(
-                &mut draft.document,
-                place,
-                draft.lookup,
-                &mut draft.problems,
-            );
-            (
-                expanded.json,
-                expanded.keys,
-                expanded.scheme,
-                expanded.preset,
-            )
-        } else if written.with.is_none() {
-            (Value::Null, Keys::new(), None, None)
-        } else {
-            let (json, keys) = with::to_json(
-                &mut draft.document,
-                &place.key("with"),
-                key_format(name),
-                draft.lookup,
-                &mut draft.problems,
-            );
-            (json, keys, None, None)
-        };
+        let Expanded {
+            json,
+            keys,
+            scheme,
+            preset,
+        } = read(draft, place, written, name);
         let plugin = self.find(draft, &place.key("use"), name)?;
         self.signing(draft, place, written, name, &keys);
         on_failure(draft, place, written, &plugin);
@@ -87,15 +74,24 @@ impl Shelf<'_> {
             .next()
             .map(|key| draft.lookup.address(&key.found.label));
         let keyring = keyring(draft, keys, scheme.as_ref().map(|scheme| scheme.algorithm));
-        let config = match json {
+        let config = match &json {
             Value::Null => "{}".to_owned(),
             json => json.to_string(),
         };
+        let subject = Subject {
+            name,
+            config: &json,
+            scheme: scheme.as_ref(),
+            preset,
+        };
         // A table that is already known to be wrong would be complained about twice.
+        let mut forgeries = 0;
         if draft.problems.errors() == before {
-            ask(draft, place, "use", &plugin, (&config, &keyring));
+            let question = (&subject, config.as_str(), &keyring);
+            forgeries = self.ask(draft, (place, "use"), &plugin, question);
         }
-        let right = (draft.problems.errors() == before).then_some((&*config, &keyring));
+        let right =
+            (draft.problems.errors() == before).then_some((&subject, config.as_str(), &keyring));
         let candidate = self
             .candidate(draft, place, written, &plugin, right)
             .map(|candidate| Candidate {
@@ -121,6 +117,7 @@ impl Shelf<'_> {
             preset,
             scheme,
             key,
+            forgeries,
         })
     }
 
@@ -131,16 +128,35 @@ impl Shelf<'_> {
         place: &Place,
         written: &file::Step,
         plugin: &Plugin,
-        config: Option<(&str, &Keyring)>,
+        question: Option<Question<'_>>,
     ) -> Option<Arc<Plugin>> {
         let name = written.shadow.as_deref()?;
         let at = place.key("shadow");
         let found = self.find(draft, &at, name)?;
         shadow(draft, &at, plugin, &found)?;
-        if let Some(config) = config {
-            ask(draft, place, "shadow", &found, config);
+        if let Some((subject, config, keys)) = question {
+            let subject = Subject { name, ..*subject };
+            self.ask(draft, (place, "shadow"), &found, (&subject, config, keys));
         }
         Some(found)
+    }
+
+    /// Asks the plugin that a key of the step names what it thinks of its configuration, and about
+    /// forgeries. Gives how many of those it refused.
+    fn ask(
+        &mut self,
+        draft: &mut Draft<'_>,
+        (step, key): (&Place, &str),
+        plugin: &Plugin,
+        (subject, config, keys): Question<'_>,
+    ) -> usize {
+        let before = draft.problems.errors();
+        let place = step.key(key);
+        check(draft, (step, &place), plugin, (config, keys));
+        match draft.problems.errors() == before {
+            true => (self.tried).ask(draft, &place, plugin, (subject, config)),
+            false => 0,
+        }
     }
 
     fn signing(
@@ -171,6 +187,21 @@ impl Shelf<'_> {
             }
         }
     }
+}
+
+/// A step's `with`: what the guest reads of it, and what the host keeps.
+fn read(draft: &mut Draft<'_>, place: &Place, written: &file::Step, name: &str) -> Expanded {
+    let (document, problems) = (&mut draft.document, &mut draft.problems);
+    if name == signature::NAME {
+        return signature::expand(document, place, draft.lookup, problems);
+    }
+    let mut expanded = Expanded::default();
+    if written.with.is_some() {
+        let (place, format) = (place.key("with"), key_format(name));
+        (expanded.json, expanded.keys) =
+            with::to_json(document, &place, format, draft.lookup, problems);
+    }
+    expanded
 }
 
 /// The bundled plugin that signs: using it is the grant.
@@ -286,17 +317,14 @@ fn shadow(draft: &mut Draft<'_>, place: &Place, plugin: &Plugin, candidate: &Plu
     Some(())
 }
 
-/// Asks the plugin that a key of the step names what it thinks of its configuration, and about
-/// forgeries.
-fn ask(
+/// Asks a plugin what it thinks of its configuration.
+fn check(
     draft: &mut Draft<'_>,
-    step: &Place,
-    key: &str,
+    (step, place): (&Place, &Place),
     plugin: &Plugin,
     (config, keys): (&str, &Keyring),
 ) {
-    let (before, name) = (draft.problems.errors(), plugin.name());
-    let (with, place) = (step.key("with"), &step.key(key));
+    let (with, name) = (step.key("with"), plugin.name());
     match plugin.check(config, keys) {
         Ok(problems) => {
             for problem in problems {
@@ -310,10 +338,5 @@ fn ask(
             }
         }
         Err(error) => refuse_plugin(draft, place, name, &error),
-    }
-    if draft.problems.errors() == before
-        && let Err(error) = plugin.refuses_forgeries(config, &[])
-    {
-        refuse_plugin(draft, place, name, &error);
     }
 }

@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use super::golden::Golden;
+use super::golden::{Golden, Place};
 use super::{Key, Keyring};
 use crate::secret::Secret;
 
@@ -58,12 +58,24 @@ pub(super) fn all(golden: &Golden) -> Vec<Forgery> {
     forge("with a signature of nonsense", &|webhook| {
         webhook.resign(|signature| "!".repeat(signature.len()));
     });
-    forge("with its signature's header empty", &|webhook| {
-        webhook.rewrite(|_| Some(HeaderValue::from_static("")));
-    });
-    forge("without its signature's header", &|webhook| {
-        webhook.rewrite(|_| None);
-    });
+    match &golden.place {
+        Place::Header(_) => {
+            forge("with its signature's header empty", &|webhook| {
+                webhook.rewrite(|_| Some(HeaderValue::from_static("")));
+            });
+            forge("without its signature's header", &|webhook| {
+                webhook.rewrite(|_| None);
+            });
+        }
+        Place::Query(_) => forge("without its query", &|webhook| {
+            let path = webhook.target.path().parse();
+            webhook.target = path.unwrap_or_else(|_| webhook.target.clone());
+        }),
+        Place::Body => forge("with null for its signature", &|webhook| {
+            let body = without_text(&webhook.body, &webhook.signature);
+            webhook.body = body.unwrap_or_default();
+        }),
+    }
     if golden.covers.past {
         forge("ten years after it was signed", &|webhook| {
             webhook.received_at_ms = webhook.received_at_ms.saturating_add(YEARS_MS);
@@ -90,18 +102,30 @@ pub(super) fn all(golden: &Golden) -> Vec<Forgery> {
 impl Golden {
     fn resign(&mut self, change: impl Fn(&str) -> String) {
         let signature = self.signature.clone();
-        self.rewrite(|value| {
-            let text = value.to_str().ok()?;
-            let text = text.replacen(&*signature, &change(&signature), 1);
-            HeaderValue::from_str(&text).ok()
-        });
+        let forged = change(&signature);
+        match self.place {
+            Place::Header(_) => self.rewrite(|value| {
+                let text = value.to_str().ok()?;
+                HeaderValue::from_str(&text.replacen(&*signature, &forged, 1)).ok()
+            }),
+            Place::Query(_) => {
+                let target = self.target.as_str().replacen(&*signature, &forged, 1);
+                if let Ok(target) = target.parse() {
+                    self.target = target;
+                }
+            }
+            Place::Body => {
+                let body = String::from_utf8_lossy(&self.body);
+                self.body = body.replacen(&*signature, &forged, 1).into();
+            }
+        }
     }
 
     /// Changes each value of the signature's header, or takes it away.
     fn rewrite(&mut self, change: impl Fn(&HeaderValue) -> Option<HeaderValue>) {
         let fields = std::mem::take(&mut self.fields);
         let field = |(name, value): (HeaderName, HeaderValue)| {
-            let value = if name == self.header {
+            let value = if self.place == Place::Header(name.clone()) {
                 change(&value)?
             } else {
                 value
@@ -110,6 +134,15 @@ impl Golden {
         };
         self.fields = fields.into_iter().filter_map(field).collect();
     }
+}
+
+/// The document with `null` for the text that ends with the signature.
+fn without_text(body: &Bytes, signature: &str) -> Option<Bytes> {
+    let body = std::str::from_utf8(body).ok()?;
+    let (before, after) = body.split_once(signature)?;
+    let (before, _prefix) = before.rsplit_once('"')?;
+    let after = after.strip_prefix('"')?;
+    Some([before, "null", after].concat().into())
 }
 
 /// One bit in the middle, or a body where there was none.
@@ -215,6 +248,30 @@ mod tests {
         assert_eq!(value("with its signature's header empty"), "");
         let without = forged("without its signature's header").fields;
         assert_eq!(without.len(), 1);
+    }
+
+    #[test]
+    fn a_signature_is_forged_where_it_stands() {
+        let mut in_query = hello();
+        in_query.place = Place::Query("sig".into());
+        in_query.target = "/hook?sig=abc0def&a=b".parse().unwrap();
+        let mut in_body = hello();
+        in_body.place = Place::Body;
+        in_body.body = r#"{"sig":"v1=abc0def","a":1}"#.into();
+        let forged = |golden: &Golden, name| {
+            let mut all = all(golden).into_iter();
+            all.find(|forgery| forgery.name == name).unwrap().webhook
+        };
+
+        let target = |name| forged(&in_query, name).target;
+        assert_eq!(target("with another signature"), "/hook?sig=abc1def&a=b");
+        assert_eq!(target("with an empty signature"), "/hook?sig=&a=b");
+        assert_eq!(target("without its query"), "/hook");
+        let body = |name| forged(&in_body, name).body;
+        let half = body("with half of its signature");
+        assert_eq!(half, r#"{"sig":"v1=abc","a":1}"#);
+        let null = body("with null for its signature");
+        assert_eq!(null, r#"{"sig":null,"a":1}"#);
     }
 
     #[test]

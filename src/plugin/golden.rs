@@ -35,12 +35,23 @@ pub struct Golden {
     pub public_url: Option<Arc<str>>,
     /// The keys that signed it, under the names that the configuration gives them.
     pub keys: Keyring,
-    /// The field that holds the signature.
-    pub header: HeaderName,
-    /// The text in that field that is the signature.
+    /// Where the signature is.
+    pub place: Place,
+    /// The text there that is the signature.
     pub signature: Box<str>,
     /// What the signature covers.
     pub covers: Covers,
+}
+
+/// Where a signature is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this field.
+    Header(HeaderName),
+    /// In this parameter of the query, escaped as it is there.
+    Query(Box<str>),
+    /// In the body, which is JSON: the signature is all of a text, or its end.
+    Body,
 }
 
 /// What a forger cannot change without being noticed. Signature and key always belong to it.
@@ -189,7 +200,7 @@ impl Written {
             keys: keys
                 .collect::<Option<_>>()
                 .ok_or_else(|| wrong("has a key that is not base64"))?,
-            header,
+            place: Place::Header(header),
             signature: signature.into(),
             covers,
             name: name.into(),
@@ -221,7 +232,7 @@ mod tests {
         assert_eq!((&*golden.name, &*golden.signature), ("push", "abc"));
         assert_eq!((golden.method, golden.target.as_str()), (Method::POST, "/"));
         assert_eq!((&*golden.body, golden.received_at_ms), (&b"hi"[..], 7));
-        assert_eq!(golden.header, "x-sig");
+        assert_eq!(golden.place, Place::Header("x-sig".parse().unwrap()));
         let keys: Vec<&[u8]> = golden.keys["main"].iter().map(|k| k.expose()).collect();
         assert_eq!(keys, [&b"k"[..], &[0, 1]]);
         let body = Covers {

@@ -19,6 +19,7 @@ use crate::telemetry::GuestMetrics;
 
 /// What `lifecycle` functions may compute: nobody waits for them but the operator.
 const LOAD_TIME: Duration = Duration::from_secs(1);
+
 /// A problem that a plugin found in its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
@@ -155,16 +156,21 @@ impl Plugin {
         asks.then(|| self.stores.get(route, &self.name))
     }
 
+    /// What it may use where nobody waits for it but the operator.
+    pub(super) fn limits_at_load(&self) -> Limits {
+        Limits {
+            time: LOAD_TIME,
+            memory: self.limits.memory,
+        }
+    }
+
     pub(super) fn at_load<R: Send>(
         &self,
         config: &str,
         keys: &Keyring,
         work: impl AsyncFnOnce(&mut Instance, &Compiled) -> Result<R, Fault> + Send,
     ) -> Result<R, LoadError> {
-        let limits = Limits {
-            time: LOAD_TIME,
-            memory: self.limits.memory,
-        };
+        let limits = self.limits_at_load();
         let guest = guest_at_load(config, keys, limits);
         let compiled = &self.compiled;
         let done = on_own_thread(async || {

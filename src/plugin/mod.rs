@@ -49,7 +49,7 @@ pub use self::catalog::{COMPONENT_BYTES_MAX, Catalog, Grants, Source};
 pub use self::chain::{Chain, Step};
 pub use self::compiled::Origin as Compiled;
 pub use self::engine::{Engine, EngineError, MEMORY_BYTES_MAX, Settings};
-pub use self::golden::{Covers, Golden};
+pub use self::golden::{Covers, Golden, Place};
 pub use self::key::Key;
 pub use self::kv::Writes;
 pub use self::load::{LoadError, Reason, Text};

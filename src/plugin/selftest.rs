@@ -66,17 +66,18 @@ impl Plugin {
             return Err(Reason::LifecycleFailed(pool.overload()));
         };
         self.compiled().engine().guest_starts();
+        let telemetry = Telemetry::new();
         let mut refused = 0;
         for golden in goldens {
             let name = || golden.name.to_string();
-            match self.verdict(golden, config).await {
+            match self.verdict(golden, config, &telemetry).await {
                 Ok(Answer::Onward) => {}
                 Ok(answer) => return Err(Reason::RefusesGolden(name(), said(&answer))),
                 Err(fault) => return Err(Reason::RefusesGolden(name(), fault.detail)),
             }
             for Forgery { name: how, webhook } in forgery::all(golden) {
                 // A failure refuses too: a verify stage cannot be skipped.
-                if let Ok(Answer::Onward) = self.verdict(&webhook, config).await {
+                if let Ok(Answer::Onward) = self.verdict(&webhook, config, &telemetry).await {
                     return Err(Reason::AcceptsForgery(name(), how));
                 }
                 refused += 1;
@@ -85,8 +86,14 @@ impl Plugin {
         Ok(refused)
     }
 
-    /// As in production: a fresh instance under the plugin's limits, and keys that it knows by name.
-    async fn verdict(&self, golden: &Golden, config: &Arc<str>) -> Result<Answer, Fault> {
+    /// As in production: a fresh instance with its memory, and keys that it knows by name. But with
+    /// time: a forgery must not be refused because the machine is busy, nor a golden webhook.
+    async fn verdict(
+        &self,
+        golden: &Golden,
+        config: &Arc<str>,
+        telemetry: &Telemetry,
+    ) -> Result<Answer, Fault> {
         let outfit = Outfit {
             config: Arc::clone(config),
             keys: golden.keys.clone(),
@@ -95,9 +102,10 @@ impl Plugin {
             metrics: GuestMetrics::default(),
             meters: None,
         };
-        let case = Case::new(Arc::new(webhook(golden)), Box::default(), Telemetry::new());
-        let guest = Guest::new(Arc::new(case), Arc::new(outfit), self.limits().memory);
-        let mut instance = Instance::start(self.compiled(), guest, self.limits()).await?;
+        let case = Case::new(Arc::new(webhook(golden)), Box::default(), telemetry.clone());
+        let limits = self.limits_at_load();
+        let guest = Guest::new(Arc::new(case), Arc::new(outfit), limits.memory);
+        let mut instance = Instance::start(self.compiled(), guest, limits).await?;
         instance.ask(self.compiled(), Stage::Verify).await
     }
 }

@@ -110,6 +110,12 @@ impl Scheme {
         self.signature.pointer.is_some()
     }
 
+    /// Whether a change of the body, whatever it is, makes the signature a wrong one.
+    #[must_use]
+    pub fn covers_body(&self) -> bool {
+        !self.body_unsigned && self.algorithm != Algorithm::Token
+    }
+
     fn templates(&self) -> impl Iterator<Item = &str> {
         let signed = std::iter::once(self.signed.as_str());
         let of_variants = self.variants.iter().flat_map(|variant| {

@@ -146,7 +146,7 @@ async fn a_social_provider_is_greeted_and_its_messages_arrive() {
     let kitchen = Kitchen::open("social-messages", &env).await;
 
     let greeted = printed(&kitchen.run("send slack url_verification").await);
-    let sample = include_str!("../../src/cli/samples/slack.url_verification.json");
+    let sample = include_str!("../../src/preset/samples/slack.url_verification.json");
     let challenge = parsed(sample.as_bytes())["challenge"]
         .as_str()
         .unwrap()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookgate::plugin::{Covers, Golden, Key, Keyring};
+use hookgate::plugin::{Covers, Golden, Key, Keyring, Place};
 use hookgate::secret::Secret;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method};
@@ -131,7 +131,7 @@ fn github() -> Golden {
         received_at_ms: 1_700_000_000_000,
         public_url: None,
         keys: Keyring::from([("main".into(), vec![Arc::new(key)])]),
-        header: HeaderName::from_static("x-hub-signature-256"),
+        place: Place::Header(HeaderName::from_static("x-hub-signature-256")),
         signature: MAC.into(),
         covers: Covers {
             past: false,

@@ -7,11 +7,9 @@ use http::StatusCode;
 
 use super::upstream::{Received, Upstream};
 use super::{Stage, secret};
-use crate::cli::samples;
 use crate::cli::send::call;
-use crate::cli::sign::{Order, sign};
 use crate::delivery::Answer;
-use crate::preset;
+use crate::preset::{self, Call, Order, sign};
 use crate::webhook::Arrival;
 
 /// How often the upstream fails before it is back.
@@ -182,18 +180,16 @@ async fn run(
 
 async fn send(webhook: &Webhook, stage: &Stage) -> Result<Answer, String> {
     let preset = preset::find(webhook.preset).ok_or("no such preset")?;
-    let body = samples::find(webhook.preset, webhook.event).ok_or("no such sample")?;
+    let sample = Call::sample(preset, webhook.event).ok_or("no such sample")?;
     let url = format!("http://{}{}", stage.gate, webhook.route);
     let order = Order {
-        preset,
+        call: &sample,
         scheme: &preset.scheme,
-        event: webhook.event,
-        body,
         url: &url,
         secret: webhook.secret.as_bytes(),
         tamper: webhook.tampered,
     };
-    let signed = sign(&order, Arrival::now()).map_err(|error| error.to_string())?;
+    let signed = sign(&order, Arrival::now().unix_ms()).map_err(|error| error.to_string())?;
     call(&url, signed, None).await
 }
 

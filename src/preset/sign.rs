@@ -1,6 +1,7 @@
-//! Signs a sample as its provider would: the same scheme that the `signature` plugin checks, read the
+//! Signs a call as its provider would: the same scheme that the `signature` plugin checks, read the
 //! other way round.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
@@ -12,69 +13,71 @@ use jiff::Timestamp;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::send::tamper;
-use crate::preset::{Algorithm, Encoding, Preset, Scheme, Unit};
-use crate::webhook::Arrival;
+use super::call::{Call, escape};
+use super::scheme::{Algorithm, Encoding, Scheme, Unit};
 
 mod message;
 use message::Sample;
 
-/// A signed call: header fields and body.
+/// A signed call.
 #[derive(Clone, Debug)]
-pub(super) struct Signed {
-    pub(super) fields: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub struct Signed {
+    /// In order.
+    pub fields: Vec<(String, String)>,
+    /// Without its `?`.
+    pub query: String,
+    /// As it is sent.
+    pub body: Vec<u8>,
+    /// The signature itself, as it is written.
+    pub proof: String,
 }
 
 /// What is signed, with what.
-pub(super) struct Order<'a> {
-    /// Who sends.
-    pub(super) preset: &'a Preset,
-    /// How it signs on this route: the preset's scheme with the route's own values.
-    pub(super) scheme: &'a Scheme,
-    /// What happened.
-    pub(super) event: &'a str,
-    /// What is told of it.
-    pub(super) body: &'a str,
-    /// The URL as the provider has it.
-    pub(super) url: &'a str,
-    /// The shared secret; where keys are public, the private one in PKCS #8, as PEM.
-    pub(super) secret: &'a [u8],
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// What is sent.
+    pub call: &'a Call,
+    /// How it is signed on this route: the preset's scheme with the route's own values.
+    pub scheme: &'a Scheme,
+    /// The URL as the provider has it, without a query.
+    pub url: &'a str,
+    /// The shared secret; where keys are public, the private one in PKCS #8, as PEM or DER.
+    pub secret: &'a [u8],
     /// Whether to change a letter after signing.
-    pub(super) tamper: bool,
+    pub tamper: bool,
 }
 
-/// Why a sample cannot be signed.
+/// Why a call cannot be signed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub(super) enum SignError {
+pub enum SignError {
     /// A MAC is what we can make; a signature needs a private key.
-    #[error(
-        "`{0}` is signed with a private key that only the provider has\n\n  \
-         to try it, make a pair, give its public half to the route, and name the private one (PKCS #8, PEM) with --secret-env NAME"
-    )]
+    #[error("`{0}` is signed with a private key that only the provider has")]
     PrivateKey(&'static str),
-    /// The scheme signs a part that a sample does not have.
+    /// Nobody should make signatures over SHA-1 any more, and aws-lc-rs does not.
+    #[error("nobody makes RSA signatures over SHA-1 any more")]
+    Sha1,
+    /// The scheme signs a part that a call of ours does not have.
     #[error("the scheme signs `{0}`, which a sample does not have")]
     UnknownPart(String),
 }
 
-/// Signs a sample, sent at `now`.
+/// Signs a call, sent `now_ms` milliseconds after the Unix epoch.
 ///
 /// # Errors
-/// A private key that is not there, or a scheme that signs more than a sample has.
-pub(super) fn sign(order: &Order<'_>, now: Arrival) -> Result<Signed, SignError> {
-    let scheme = order.scheme;
+/// A private key that is not there, or a scheme that signs more than the call has.
+pub fn sign(order: &Order<'_>, now_ms: u64) -> Result<Signed, SignError> {
+    let (scheme, call) = (order.scheme, order.call);
     let unique = uuid::Uuid::new_v4().to_string();
-    let seconds = (now.unix_ms() / 1_000).to_string();
-    let date = date(now);
+    let seconds = (now_ms / 1_000).to_string();
+    let date = date(now_ms);
     let timestamp = match scheme.timestamp.as_ref().map(|timestamp| timestamp.unit) {
-        Some(Unit::Milliseconds) => now.unix_ms().to_string(),
+        Some(Unit::Milliseconds) => now_ms.to_string(),
         Some(Unit::Rfc3339) => date.clone(),
         Some(Unit::Seconds) | None => seconds,
     };
     let fill = |text: &str| {
         let mut text = text
-            .replace("{event}", order.event)
+            .replace("{event}", &call.event)
             .replace("{uuid}", &unique)
             .replace("{timestamp}", &timestamp)
             .replace("{rfc3339}", &date);
@@ -83,13 +86,18 @@ pub(super) fn sign(order: &Order<'_>, now: Arrival) -> Result<Signed, SignError>
         }
         text
     };
-    let mut fields = vec![(
-        "content-type".to_owned(),
-        order.preset.send.content_type.clone(),
-    )];
-    for (name, value) in &order.preset.send.headers {
+    let mut body = fill(&call.body);
+    let digest = hex(digest(&SHA256, body.as_bytes()).as_ref());
+    let fill = |text: &str| fill(text).replace("{sha256}", &digest);
+    let mut fields = vec![("content-type".to_owned(), call.content_type.clone())];
+    for (name, value) in &call.headers {
         fields.push((name.clone(), fill(value)));
     }
+    let queries = call.query.iter();
+    let mut queries: Vec<(String, String)> = queries
+        .map(|(name, value)| (name.clone(), fill(value)))
+        .collect();
+    let query = query(&queries);
     let listed = listed(scheme, &fields);
     if let Some(at) = &scheme.timestamp
         && let Some(header) = &at.header
@@ -98,32 +106,61 @@ pub(super) fn sign(order: &Order<'_>, now: Arrival) -> Result<Signed, SignError>
         let prefix = at.prefix.as_deref().unwrap_or_default();
         fields.push((header.clone(), prefix.to_owned() + &timestamp));
     }
-    let mut body = fill(order.body);
     let sample = Sample {
         scheme,
         fields: &fields,
         timestamp: &timestamp,
+        method: &call.method,
         url: order.url,
+        queries: &queries,
+        query: &query,
         body: body.as_bytes(),
         listed: &listed,
     };
-    let mut proof = proof(scheme, order.secret, &sample.message()?)?;
+    let mut proof = proof(
+        (scheme.algorithm, scheme.encoding),
+        order.secret,
+        &sample.message()?,
+    )?;
     // Where the body is not covered, only the proof itself can be spoiled.
-    let covers = !scheme.body_unsigned && scheme.algorithm != Algorithm::Token;
+    let covers = scheme.covers_body();
     if order.tamper && !covers {
         spoil(&mut proof);
     }
     body = body.replace("{signature}", &proof);
+    let value = value(scheme, &timestamp, &listed, &proof);
     if let Some(header) = &scheme.signature.header {
-        let value = value(scheme, &timestamp, &listed, &proof);
         let number = if scheme.signature.numbered { "-1" } else { "" };
         fields.push((format!("{header}{number}"), value));
+    } else if let Some(name) = &scheme.signature.query {
+        queries.push((name.clone(), value));
     }
     let mut body = body.into_bytes();
     if order.tamper && covers {
         tamper(&mut body);
     }
-    Ok(Signed { fields, body })
+    Ok(Signed {
+        fields,
+        query: self::query(&queries),
+        body,
+        proof,
+    })
+}
+
+fn query(queries: &[(String, String)]) -> String {
+    let pair = |(name, value): &(String, String)| format!("{}={}", escape(name), escape(value));
+    queries.iter().map(pair).collect::<Vec<_>>().join("&")
+}
+
+/// Turns one letter of a body into another, so that it stays JSON.
+fn tamper(body: &mut [u8]) {
+    if let Some(letter) = body
+        .iter_mut()
+        .rev()
+        .find(|byte| byte.is_ascii_alphabetic())
+    {
+        *letter = if *letter == b'x' { b'y' } else { b'x' };
+    }
 }
 
 /// The signature's header, with the time and the list where they share it.
@@ -164,53 +201,59 @@ fn listed(scheme: &Scheme, fields: &[(String, String)]) -> String {
     }
 }
 
-fn date(now: Arrival) -> String {
-    let seconds = i64::try_from(now.unix_ms() / 1_000).unwrap_or_default();
+fn date(now_ms: u64) -> String {
+    let seconds = i64::try_from(now_ms / 1_000).unwrap_or_default();
     Timestamp::from_second(seconds)
         .unwrap_or_default()
         .to_string()
 }
 
-fn proof(scheme: &Scheme, secret: &[u8], message: &[u8]) -> Result<String, SignError> {
-    let no_key = || SignError::PrivateKey(scheme.algorithm.as_str());
-    let private = || {
-        PrivatePkcs8KeyDer::from_pem_slice(secret)
-            .map(|key| key.secret_pkcs8_der().to_vec())
-            .map_err(|_| no_key())
+/// The signature of a message, as it is written.
+///
+/// # Errors
+/// A private key that is none, or an algorithm with which nobody should sign.
+pub fn proof(
+    (algorithm, encoding): (Algorithm, Option<Encoding>),
+    secret: &[u8],
+    message: &[u8],
+) -> Result<String, SignError> {
+    let no_key = || SignError::PrivateKey(algorithm.as_str());
+    let private = || match PrivatePkcs8KeyDer::from_pem_slice(secret) {
+        Ok(key) => key.secret_pkcs8_der().to_vec(),
+        Err(_) => secret.to_vec(),
     };
     let mac = |algorithm| {
         let key = hmac::Key::new(algorithm, secret);
         hmac::sign(&key, message).as_ref().to_vec()
     };
     let random = SystemRandom::new();
-    let bytes = match scheme.algorithm {
+    let bytes = match algorithm {
         Algorithm::Token => return Ok(String::from_utf8_lossy(secret).into_owned()),
         Algorithm::HmacSha1 => mac(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
         Algorithm::HmacSha256 => mac(hmac::HMAC_SHA256),
         Algorithm::HmacSha384 => mac(hmac::HMAC_SHA384),
         Algorithm::HmacSha512 => mac(hmac::HMAC_SHA512),
-        Algorithm::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(&private()?)
+        Algorithm::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(&private())
             .map_err(|_| no_key())?
             .sign(message)
             .as_ref()
             .to_vec(),
         Algorithm::EcdsaP256Sha256 => {
-            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &private()?)
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &private())
                 .map_err(|_| no_key())?;
             let signature = pair.sign(&random, message).map_err(|_| no_key())?;
             signature.as_ref().to_vec()
         }
-        // Nobody should make signatures over SHA-1 any more, and aws-lc-rs does not.
-        Algorithm::RsaSha1 => return Err(no_key()),
+        Algorithm::RsaSha1 => return Err(SignError::Sha1),
         Algorithm::RsaSha256 => {
-            let pair = RsaKeyPair::from_pkcs8(&private()?).map_err(|_| no_key())?;
+            let pair = RsaKeyPair::from_pkcs8(&private()).map_err(|_| no_key())?;
             let mut bytes = vec![0; pair.public_modulus_len()];
             pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut bytes)
                 .map_err(|_| no_key())?;
             bytes
         }
     };
-    Ok(match scheme.encoding {
+    Ok(match encoding {
         Some(Encoding::Base64) => STANDARD.encode(bytes),
         Some(Encoding::Base64url) => URL_SAFE_NO_PAD.encode(bytes),
         Some(Encoding::Hex) | None => hex(&bytes),
@@ -234,21 +277,22 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Order, sign};
-    use crate::preset;
-    use crate::webhook::Arrival;
+    use crate::preset::{self, Call};
 
     fn field(preset: &str, body: &str, secret: &[u8], name: &str) -> String {
         let preset = preset::find(preset).unwrap();
+        let call = Call {
+            body: body.to_owned(),
+            ..Call::bare()
+        };
         let order = Order {
-            preset,
+            call: &call,
             scheme: &preset.scheme,
-            event: "x",
-            body,
             url: "https://hooks.example.com/x",
             secret,
             tamper: false,
         };
-        let signed = sign(&order, Arrival::now()).unwrap();
+        let signed = sign(&order, 1_763_000_000_000).unwrap();
         let found = signed
             .fields
             .into_iter()

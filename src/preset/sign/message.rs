@@ -5,15 +5,20 @@ use http::Uri;
 use serde_json::Value;
 
 use super::SignError;
-use crate::preset::Scheme;
+use crate::preset::scheme::Scheme;
 
 /// What a sample has to offer to a template.
 pub(super) struct Sample<'a> {
     pub(super) scheme: &'a Scheme,
     pub(super) fields: &'a [(String, String)],
     pub(super) timestamp: &'a str,
-    /// The URL as the provider has it.
+    pub(super) method: &'a str,
+    /// The URL as the provider has it, without its query.
     pub(super) url: &'a str,
+    /// What is asked, name by name.
+    pub(super) queries: &'a [(String, String)],
+    /// The same as it is sent, without `?`.
+    pub(super) query: &'a str,
     pub(super) body: &'a [u8],
     /// The header names that are listed as signed.
     pub(super) listed: &'a str,
@@ -45,11 +50,11 @@ impl Sample<'_> {
     fn text(&self, part: &str) -> Option<String> {
         Some(match part {
             "timestamp" => self.timestamp.to_owned(),
-            "method" => "POST".to_owned(),
+            "method" => self.method.to_owned(),
             "url" => self.url.to_owned(),
             "path" => self.url.parse::<Uri>().ok()?.path().to_owned(),
-            // The URL of a sample has none.
-            "query" | "escaped-query" => String::new(),
+            "query" | "escaped-query" if self.query.is_empty() => String::new(),
+            "query" => format!("?{}", self.query),
             "form" => form(self.body),
             "listed" => self.values()?,
             "listed-names" => self.listed.to_owned(),
@@ -57,6 +62,10 @@ impl Sample<'_> {
             "sha256" => super::hex(digest::digest(&digest::SHA256, self.body).as_ref()),
             part => match part.split_once(':')? {
                 ("header", name) => self.header(name)?.to_owned(),
+                ("query", name) => {
+                    let found = self.queries.iter().find(|(known, _)| known == name);
+                    found?.1.clone()
+                }
                 ("value", name) => self.scheme.values.get(name)?.clone(),
                 ("json", pointer) => self.json(pointer)?,
                 ("json?", pointer) => self.json(pointer).unwrap_or_default(),

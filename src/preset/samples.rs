@@ -76,8 +76,8 @@ pub(super) fn find(preset: &str, event: &str) -> Option<&'static str> {
         .map(|(_, _, body)| body.trim_end())
 }
 
-/// The events of one preset.
-pub(super) fn events(preset: &str) -> impl Iterator<Item = &'static str> {
+/// The events of one preset of which there is a sample.
+pub fn events(preset: &str) -> impl Iterator<Item = &'static str> {
     SAMPLES
         .iter()
         .filter(move |(p, _, _)| *p == preset)
