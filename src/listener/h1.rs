@@ -4,7 +4,7 @@
 //! answered its socket is watched, so that a sender that hangs up is noticed.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -51,10 +51,14 @@ where
             Next::Idle => return line.shut().await,
             Next::Answered(response, form) => (response, form),
             Next::Called(call, body, form) => match talk.body(&mut line, body).await {
-                Ok(body) => match talk.answered(&mut line, service.answer(call, body)).await {
-                    Some(response) => (response, form),
-                    None => return,
-                },
+                Ok(body) => {
+                    // Made where it is polled: it is large, and to move it costs as much as a parse.
+                    let answer = pin!(service.answer(call, body));
+                    match talk.answered(&mut line, answer).await {
+                        Some(response) => (response, form),
+                        None => return,
+                    }
+                }
                 Err(why) => (service.unread(call, why), form.last()),
             },
         };
@@ -304,12 +308,11 @@ impl<S: Service> Talk<'_, S> {
     async fn answered<T>(
         &mut self,
         line: &mut Line<'_, T>,
-        answer: impl Future<Output = Response>,
+        mut answer: Pin<&mut impl Future<Output = Response>>,
     ) -> Option<Response>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut answer = pin!(answer);
         poll_fn(|cx| {
             if let Poll::Ready(response) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(response));

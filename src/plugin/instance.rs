@@ -1,7 +1,7 @@
 //! One guest at work on one webhook.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -48,7 +48,9 @@ impl Instance {
         store.epoch_deadline_callback(tick);
         arm(&mut store, limits);
         let waits = compiled.waits();
-        match bounded(waits, limits, compiled.pre().instantiate_async(&mut store)).await {
+        let pre = compiled.pre();
+        let made = bounded(waits, limits, pin!(pre.instantiate_async(&mut store))).await;
+        match made {
             Ok(Ok(instance)) => Ok(Self {
                 limits,
                 waits,
@@ -98,8 +100,10 @@ impl Instance {
             ));
         };
         arm(&mut self.store, self.limits);
-        let call = function.call_async(&mut self.store, params);
-        match bounded(self.waits, self.limits, call).await {
+        let (waits, limits) = (self.waits, self.limits);
+        let store = &mut self.store;
+        let answer = bounded(waits, limits, pin!(function.call_async(store, params))).await;
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Fault::from_error(&error, self.store.data(), self.limits)),
             Err(fault) => Err(fault),
@@ -159,7 +163,7 @@ fn tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadlin
 async fn bounded<R>(
     waits: bool,
     limits: Limits,
-    work: impl Future<Output = R>,
+    work: Pin<&mut impl Future<Output = R>>,
 ) -> Result<R, Fault> {
     let caught = caught(work);
     if waits {
@@ -171,8 +175,7 @@ async fn bounded<R>(
     }
 }
 
-async fn caught<R>(work: impl Future<Output = R>) -> Result<R, Fault> {
-    let mut work = pin!(work);
+async fn caught<R>(mut work: Pin<&mut impl Future<Output = R>>) -> Result<R, Fault> {
     std::future::poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
             Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
@@ -189,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_of_the_host_is_a_fault_and_not_the_end() {
-        let fault = caught(async { panic!("a test's panic") })
+        let fault = caught(pin!(async { panic!("a test's panic") }))
             .await
             .map(|(): ()| ())
             .unwrap_err();
