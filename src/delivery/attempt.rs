@@ -138,7 +138,8 @@ async fn converse(
             told => return told,
         }
     }
-    match upstream.connect(pool, deadline, watch).await {
+    // Boxed: seldom needed, and larger than all the rest of an attempt.
+    match Box::pin(upstream.connect(pool, deadline, watch)).await {
         Ok(link) => exchange(outgoing, link, pool, deadline, watch).await,
         Err((fault, reason)) => Conversation::Failed(fault, reason),
     }

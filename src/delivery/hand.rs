@@ -191,11 +191,10 @@ impl<R: Road> Hand<R> {
         }
     }
 
-    fn exchange(&mut self, delivery: Delivery, pass: Pass) {
+    fn exchange(&mut self, mut delivery: Delivery, pass: Pass) {
         let not_after = delivery.cut_off();
         let worker = Arc::clone(&self.worker);
         self.held = Holding::Exchange(Box::pin(async move {
-            let mut delivery = delivery;
             let outcome = worker.attempt(&mut delivery, pass, not_after).await;
             (delivery, outcome)
         }));

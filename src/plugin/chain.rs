@@ -129,9 +129,22 @@ impl Chain {
                 None,
             )));
         };
+        // Boxed: what it needs is large and gone before the delivery begins. So all webhooks of a
+        // thread, which mostly come through here without a wait, use the same warm memory one after
+        // the other, and not each some of its connection's.
+        Box::pin(self.judge_by(*first, webhook, upstreams, telemetry)).await
+    }
+
+    async fn judge_by(
+        &self,
+        first: Turn,
+        webhook: &Arc<Webhook>,
+        upstreams: &[Arc<str>],
+        telemetry: &Telemetry,
+    ) -> Result<Verdict, Failure> {
         let _permits = match self.permits().await {
             Ok(permits) => permits,
-            Err(fault) => return Err(self.fail(*first, fault, webhook, telemetry)),
+            Err(fault) => return Err(self.fail(first, fault, webhook, telemetry)),
         };
         let upstreams = if self.transforms {
             upstreams.into()
