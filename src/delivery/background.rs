@@ -26,9 +26,10 @@ use crate::drain::Watch;
 use crate::telemetry::{Event, Telemetry};
 use crate::webhook::WebhookId;
 
-/// Attempts from the buffer that one worker has in flight to one upstream. An upstream that comes back
-/// meets this many at once, beside its live traffic, and not the whole backlog.
-pub(super) const PLACES: usize = 32;
+/// Attempts from the buffer that one worker has in flight to one upstream: as many as an upstream is
+/// asked for at once by default, so that its own `concurrency`, which live traffic shares, is what limits a
+/// backlog, even where one worker has all of it.
+pub(super) const PLACES: usize = 256;
 
 /// An acknowledged delivery that was not delivered when the process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

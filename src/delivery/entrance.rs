@@ -176,6 +176,10 @@ impl Entrance {
             .is_ok()
     }
 
+    fn has_place(&self) -> bool {
+        self.inside.load(Ordering::SeqCst) < self.restraint.concurrency.get()
+    }
+
     fn leave_place(&self) {
         // Sequential, as is the count of the queue: either who queues up sees this place, or we see them.
         self.inside.fetch_sub(1, Ordering::SeqCst);
@@ -215,8 +219,15 @@ impl Future for Waiting {
 }
 
 impl Drop for Waiting {
+    /// Whoever leaves the queue, entering or not, calls the next one if there is a place: it may have become
+    /// free when everybody had been called, or for somebody who had no use for it any more. Unless the
+    /// breaker has the say: then nobody else may enter either, and each turn of it calls all of them.
     fn drop(&mut self) {
-        self.entrance.waiting.fetch_sub(1, Ordering::SeqCst);
+        let entrance = &self.entrance;
+        let others = entrance.waiting.fetch_sub(1, Ordering::SeqCst) - 1;
+        if others > 0 && entrance.breaker.is_closed() && entrance.has_place() {
+            entrance.calls.notify_one();
+        }
     }
 }
 
@@ -255,5 +266,63 @@ impl Drop for Pass {
             self.entrance.calls.notify_waiters();
         }
         self.entrance.leave_place();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn entered(entry: Entry) -> Option<Pass> {
+        match entry {
+            Entry::Now(pass) => Some(pass),
+            Entry::At(_) | Entry::Called => None,
+        }
+    }
+
+    /// With this many places, all taken.
+    fn full(places: u32) -> (Arc<Entrance>, Vec<Pass>) {
+        let restraint = Restraint {
+            concurrency: NonZeroU32::new(places).unwrap(),
+            ..Restraint::default()
+        };
+        let entrance = Entrance::new(restraint, Instant::now());
+        let inside = (0..places).filter_map(|_| entered(entrance.enter(Instant::now())));
+        let inside = inside.collect();
+        (entrance, inside)
+    }
+
+    fn is_called(waiting: &mut Waiting) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(waiting).poll(&mut cx).is_ready()
+    }
+
+    #[test]
+    fn places_that_become_free_together_are_all_taken_by_two_who_queue_up_again_and_again() {
+        let (entrance, all) = full(8);
+        let mut queue = [entrance.wait(), entrance.wait()];
+
+        drop(all);
+        let mut inside = Vec::new();
+        while let Some(called) = queue.iter_mut().position(is_called) {
+            inside.extend(entered(queue[called].enter(Instant::now())));
+            queue[called] = entrance.wait();
+        }
+
+        assert_eq!(inside.len(), 8);
+    }
+
+    #[test]
+    fn who_is_called_and_has_no_use_for_it_calls_the_next() {
+        let (entrance, all) = full(1);
+        let (mut first, mut second) = (entrance.wait(), entrance.wait());
+
+        drop(all);
+        assert!(is_called(&mut first) && !is_called(&mut second));
+        drop(first);
+
+        assert!(is_called(&mut second));
     }
 }
