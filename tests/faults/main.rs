@@ -1,0 +1,103 @@
+//! A fault harness: the real binary over real sockets, an upstream that fails in every way, a process
+//! that is replaced and killed under load. Who was told what is compared with what was delivered, one by one.
+//!
+//! `HOOKGATE_FAULTS=SECONDS[,RATE[,SEED]]` makes it longer, harder, or another one; `-- --nocapture` shows
+//! its figures. The seed decides what goes wrong and when.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "neighbours end with their test, not in a drain"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "each module is a library of this binary's own"
+)]
+
+mod ledger;
+mod run;
+mod script;
+mod senders;
+#[expect(dead_code, unused_imports, reason = "shared with the other tests")]
+#[path = "../it/support/mod.rs"]
+mod support;
+mod upstream;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use run::{Contract, Run};
+use script::Script;
+
+/// Every mood once, well between them.
+const LENGTH: Duration = Duration::from_secs(20);
+const RATE: u32 = 200;
+
+fn asked() -> Script {
+    let asked = std::env::var("HOOKGATE_FAULTS").unwrap_or_default();
+    let mut parts = asked.split(',');
+    let length = parts.next().and_then(|part| part.parse().ok());
+    let rate = parts.next().and_then(|part| part.parse().ok());
+    let seed = parts.next().and_then(|part| part.parse().ok());
+    let length = length.map_or(LENGTH, Duration::from_secs);
+    Script::new(length, rate.unwrap_or(RATE), seed.unwrap_or(1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_nothing_that_was_acknowledged_is_lost() {
+    let script = Arc::new(asked());
+    let contracts = [Contract::UPSTREAM, Contract::BUFFERED];
+    let runs = contracts.map(|contract| tokio::spawn(Run::new(contract, &script).make()));
+    let mut table = format!("{script}\n{}\n", run::HEADINGS);
+    let mut all = Vec::new();
+    for (contract, run) in contracts.iter().zip(runs) {
+        let figures = run.await.unwrap();
+        let _ = writeln!(table, "{}", run::row(contract, &figures));
+        all.push((contract, figures));
+    }
+    say(&table);
+    for (contract, figures) in all {
+        contract.check(&figures, &table);
+    }
+}
+
+/// Five of these for each webhook of the other test: 100,000 is what `HOOKGATE_FAULTS=100` asks for.
+const BACKLOG_TIMES: usize = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_goes_as_fast_as_its_upstream_takes_it_and_never_more_at_once_than_it_may() {
+    let script = Arc::new(asked());
+
+    let drained = run::drain(script.webhooks() * BACKLOG_TIMES, &script).await;
+
+    let said = format!(
+        "{} due deliveries in {:.1?}, of which the upstream needed {:.1?}; {} at once at most, of {}",
+        drained.webhooks,
+        drained.took,
+        drained.least,
+        drained.inside_most,
+        run::CONCURRENCY,
+    );
+    say(&said);
+    assert!(drained.inside_most <= run::CONCURRENCY, "{said}");
+    // A machine that does other things as well has half of its time for this.
+    assert!(drained.took < 2 * drained.least, "{said}");
+}
+
+#[expect(clippy::print_stdout, reason = "what a sceptic runs it for")]
+fn say(table: &str) {
+    println!("{table}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_faults_and_another_one_others() {
+    let script = |seed| Script::new(LENGTH, RATE, seed);
+
+    assert_eq!(script(7), script(7));
+    assert_ne!(script(7), script(8));
+    assert_eq!(script(7).dice(3, 2).u64(..), script(7).dice(3, 2).u64(..));
+    assert_ne!(script(7).dice(3, 2).u64(..), script(7).dice(3, 1).u64(..));
+}
