@@ -129,7 +129,7 @@ fn build(
     let upstreams = forward_to(draft, place, name, forward, material.upstreams, used);
     let intake = intake(draft, place, written, material.server);
     let policy = retry::policy(draft, &place.key("retry"), written.retry.as_ref());
-    let steps: Vec<Option<Prepared>> = (0..)
+    let mut steps: Vec<Option<Prepared>> = (0..)
         .zip(&written.plugins)
         .map(|(index, step)| {
             shelf.step(
@@ -141,6 +141,9 @@ fn build(
             )
         })
         .collect();
+    if let [Some(only)] = steps.as_mut_slice() {
+        only.is_alone();
+    }
     let preset = steps.iter().flatten().find_map(|prepared| prepared.preset);
     let scheme = steps.iter().flatten().find_map(|step| step.scheme.as_ref());
     let mut pattern = pattern;

@@ -130,19 +130,21 @@ pub(super) fn expand(
     if let Some(token) = token {
         keys.insert(VERIFY_TOKEN.to_owned(), token);
     }
-    let mut json = scheme
-        .as_ref()
-        .and_then(|scheme| serde_json::to_value(scheme).ok())
-        .unwrap_or_default();
-    if let Value::Object(table) = &mut json {
-        table.insert(KEYS.to_owned(), KEYS.into());
-    }
     Expanded {
-        json,
+        json: scheme.as_ref().map(json).unwrap_or_default(),
         keys,
         scheme,
         preset,
     }
+}
+
+/// What the guest reads of a scheme.
+pub(super) fn json(scheme: &Scheme) -> Value {
+    let mut json = serde_json::to_value(scheme).unwrap_or_default();
+    if let Value::Object(table) = &mut json {
+        table.insert(KEYS.to_owned(), KEYS.into());
+    }
+    json
 }
 
 /// What a scheme asks of its operator beside the keys.

@@ -35,6 +35,20 @@ pub(super) struct Prepared {
     pub forgeries: usize,
 }
 
+impl Prepared {
+    /// It is the only plugin of its route. The event's name, which `signature` notes for those that come
+    /// after it, would be read from every webhook for nobody.
+    pub(super) fn is_alone(&mut self) {
+        if let Some(scheme) = &self.scheme {
+            let scheme = Scheme {
+                event: None,
+                ..scheme.clone()
+            };
+            self.step.config = signature::json(&scheme).to_string().into();
+        }
+    }
+}
+
 /// A plugin's configuration: how it came about, as the guest reads it, and its keys.
 type Question<'a> = (&'a Subject<'a>, &'a str, &'a Keyring);
 
