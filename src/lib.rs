@@ -25,6 +25,7 @@
 //! | [`config`] | the file as written, the plan as meant, problems with their place and cure |
 //! | [`admin`] | liveness, metrics, state, the page |
 //! | [`gate`] | intake, judge, admit, reply; the only table of statuses |
+//! | [`fetch`] | keys that their owners publish, fetched by the host |
 //! | [`delivery`] | buffer, retries, attempts, connections to upstreams |
 //! | [`plugin`] | the sandbox and its contract; the only room that names wasmtime |
 //! | [`listener`] | TCP, TLS, HTTP; knows nothing of webhooks |
@@ -61,6 +62,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod drain;
+pub mod fetch;
 pub mod gate;
 pub mod http1;
 pub mod listener;

@@ -3,6 +3,7 @@
 //! One control thread (signals, reload, admin) and one worker thread a core, each with a runtime, an
 //! accept socket and upstream connections of its own; a webhook never leaves its worker.
 
+mod keys;
 mod letters;
 mod operators;
 mod running;
@@ -208,6 +209,7 @@ impl Server {
         if let Some(bound) = admin {
             running.serve_admin(bound, &shared, foundation, dispatches, reload)?;
         }
+        running.look_after_keys();
         running.readiness.enter(Phase::Ready);
         Ok(running)
     }

@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "webhook",
         ],
     ),
+    ("fetch", &["delivery", "plugin", "telemetry", "webhook"]),
     (
         "gate",
         &[
@@ -61,6 +62,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "admin",
             "delivery",
+            "fetch",
             "gate",
             "listener",
             "message",
@@ -79,6 +81,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "delivery",
             "drain",
+            "fetch",
             "gate",
             "listener",
             "message",

@@ -20,6 +20,7 @@ mod server;
 mod shapes;
 mod shelf;
 mod signature;
+mod sources;
 mod steps;
 mod units;
 mod upstreams;

@@ -16,9 +16,11 @@ use super::routes::{self, Built, Material};
 use super::secrets::{Environment, Lookup};
 use super::server;
 use super::shelf::Shelf;
+use super::sources::Sources;
 use super::upstreams;
 use crate::admin;
 use crate::delivery::{Bounds, Buffer, Contract, Share, Upstream};
+use crate::fetch::Source;
 use crate::gate::Routes;
 use crate::listener;
 use crate::plugin::Catalog;
@@ -69,6 +71,8 @@ pub struct Plan {
     pub drain_grace: Duration,
     /// What is legal, but likely to hurt.
     pub warnings: Report,
+    /// Published keys, to be fetched anew from time to time.
+    pub sources: Vec<Arc<Source>>,
     /// Each route in a few words, by name.
     pub summary: Vec<RouteSummary>,
     /// How many different plugins its routes use.
@@ -244,7 +248,9 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
         provisions.telemetry,
     );
     let tried = Tried::after(provisions.previous.map(|plan| &plan.tried));
-    let mut shelf = Shelf::load(draft, (provisions.catalog, tried), &config);
+    let before = provisions.previous.map_or(&[][..], |plan| &plan.sources);
+    let sources = Sources::new(provisions.catalog, before);
+    let mut shelf = Shelf::load(draft, provisions.catalog, &config, (tried, sources));
     let material = Material {
         server: &server,
         upstreams: &upstreams,
@@ -305,5 +311,6 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
         makings,
         shares,
         tried: shelf.tried.into_outcomes(),
+        sources: shelf.sources.into_all(),
     })
 }

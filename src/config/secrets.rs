@@ -4,14 +4,25 @@
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::problem::{Problem, Problems};
-use super::shapes::{SecretRef, SecretSource};
+use super::shapes::{Published, SecretRef, SecretSource};
+use super::upstreams::CA_BYTES_MAX;
+use super::with::Origin;
+use crate::delivery::UpstreamUrl;
+use crate::fetch;
 use crate::preset::{KeyFormat, SecretEncoding};
 use crate::secret::Secret;
+use crate::webhook::Scheme;
 
 /// The largest key is an RSA one in PEM, some 4 KiB; more is a file named by mistake.
 const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// How often published keys are fetched anew: owners put new keys up for days before they sign by them.
+const REFRESH: Duration = Duration::from_hours(1);
+const REFRESH_MIN: Duration = Duration::from_mins(1);
+const REFRESH_MAX: Duration = Duration::from_hours(24);
 
 /// Reads an environment variable; an argument, so that nothing deep down depends on the process.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -101,6 +112,62 @@ impl Lookup<'_> {
         }
     }
 
+    /// Looks up a key, which may also be a set that is to be fetched.
+    pub(super) fn key(
+        &self,
+        at: &SecretRef,
+        format: &KeyFormat,
+        span: &Range<usize>,
+        problems: &mut Problems,
+    ) -> Option<Origin> {
+        let SecretSource::Published(published) = &at.source else {
+            let found = self.secret(at, format, span, problems);
+            return found.map(Origin::Here);
+        };
+        match self.published(published) {
+            Ok(settings) => Some(Origin::Published(settings)),
+            Err(Missing(message, help)) => {
+                problems.push(Problem::error(span.clone(), message).help(help));
+                None
+            }
+        }
+    }
+
+    fn published(&self, at: &Published) -> Result<fetch::Settings, Missing> {
+        let url = UpstreamUrl::parse(&at.url)
+            .map_err(|why| Missing(why, r#"write jwks = "https://...""#.to_owned()))?;
+        if url.scheme() != Scheme::Https || url.base().is_none() {
+            return Err(Missing(
+                "keys are fetched by `https`, from a path".to_owned(),
+                "whoever can change them on the way can sign webhooks".to_owned(),
+            ));
+        }
+        let ca = at
+            .ca
+            .as_ref()
+            .map(|path| read(&self.path(path), CA_BYTES_MAX));
+        let ca = ca.transpose().map_err(|error| {
+            let written = at.ca.as_deref().unwrap_or_default();
+            Missing(
+                format!("cannot read `{written}`: {error}"),
+                "paths are relative to the configuration file".to_owned(),
+            )
+        })?;
+        let refresh = at.refresh.map_or(REFRESH, |time| time.0);
+        if !(REFRESH_MIN..=REFRESH_MAX).contains(&refresh) {
+            return Err(Missing(
+                "keys are fetched anew every minute to every day".to_owned(),
+                r#"most owners ask for refresh = "1h""#.to_owned(),
+            ));
+        }
+        Ok(fetch::Settings {
+            url,
+            ca,
+            private: at.private,
+            refresh,
+        })
+    }
+
     fn fetch(
         &self,
         source: &SecretSource,
@@ -142,6 +209,12 @@ impl Lookup<'_> {
             }
             SecretSource::Credential(name) => {
                 (format!("credential:{name}"), self.credential(name)?)
+            }
+            SecretSource::Published(_) => {
+                return Err(Missing(
+                    "what everybody can fetch is no secret".to_owned(),
+                    "`jwks` is for plugins that check signatures by public keys".to_owned(),
+                ));
             }
         };
         // Raw key files may begin or end with any byte; text with a blank at its end is a slip of the hand.
@@ -218,6 +291,7 @@ fn named(source: &SecretSource) -> String {
         SecretSource::Env(name) => format!("environment variable `{name}`"),
         SecretSource::File(path) => format!("file `{path}`"),
         SecretSource::Credential(name) => format!("credential `{name}`"),
+        SecretSource::Published(published) => format!("`{}`", published.url),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::units::Time;
 use crate::preset::SecretEncoding;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
@@ -38,6 +39,21 @@ pub(super) enum SecretSource {
     File(String),
     /// In a file that systemd put into `$CREDENTIALS_DIRECTORY`.
     Credential(String),
+    /// Nowhere: its owner publishes it, and the host fetches it.
+    Published(Published),
+}
+
+/// Where public keys are published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Published {
+    /// Of a JWK set.
+    pub url: String,
+    /// How often it is fetched anew.
+    pub refresh: Option<Time>,
+    /// File with the authorities to trust instead of the platform's.
+    pub ca: Option<String>,
+    /// Whether it may be in a private network.
+    pub private: bool,
 }
 
 /// Text, or the whereabouts of a secret one.
@@ -70,6 +86,14 @@ struct Written {
     file: Option<String>,
     /// Name of a systemd credential.
     credential: Option<String>,
+    /// URL (`https`) of a JWK set with public keys, which is fetched: for `keys` of a plugin.
+    jwks: Option<String>,
+    /// How often the set is fetched anew, 1 minute to 1 day. Default: "1h".
+    refresh: Option<Time>,
+    /// File with the authorities (PEM) to trust for it instead of the platform's.
+    ca: Option<String>,
+    /// The set may be at an address of a private network.
+    private: Option<bool>,
     /// How the text stands for bytes. Default: that of the preset, else "utf8".
     encoding: Option<SecretEncoding>,
     /// Taken off the front before decoding.
@@ -80,10 +104,25 @@ impl TryFrom<Written> for SecretRef {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let source = match (written.env, written.file, written.credential) {
-            (Some(name), None, None) => SecretSource::Env(name),
-            (None, Some(path), None) => SecretSource::File(path),
-            (None, None, Some(name)) => SecretSource::Credential(name),
+        let about_set =
+            written.refresh.is_some() || written.ca.is_some() || written.private.is_some();
+        let source = match (written.env, written.file, written.credential, written.jwks) {
+            (None, None, None, Some(url)) => {
+                if written.encoding.is_some() || written.prefix.is_some() {
+                    return Err("a JWK set says itself how its keys are written");
+                }
+                SecretSource::Published(Published {
+                    url,
+                    refresh: written.refresh,
+                    ca: written.ca,
+                    private: written.private.unwrap_or_default(),
+                })
+            }
+            (.., Some(_)) => return Err("a key that is fetched has `jwks` and no other source"),
+            _ if about_set => return Err("`refresh`, `ca` and `private` belong to a `jwks`"),
+            (Some(name), None, None, None) => SecretSource::Env(name),
+            (None, Some(path), None, None) => SecretSource::File(path),
+            (None, None, Some(name), None) => SecretSource::Credential(name),
             _ => return Err("a secret has exactly one of `env`, `file` and `credential`"),
         };
         Ok(Self {

@@ -10,6 +10,7 @@ use super::forgeries::Tried;
 use super::problem::Problem;
 use super::secrets;
 use super::signature;
+use super::sources::Sources;
 use super::steps::signs_with;
 use super::units::{Size, Time};
 use super::words;
@@ -25,6 +26,8 @@ pub(super) struct Shelf<'a> {
     catalog: &'a Catalog,
     /// Which verifiers were asked about forgeries.
     pub tried: Tried,
+    /// The published keys that were opened.
+    pub sources: Sources<'a>,
     own: BTreeMap<String, Own>,
     bundled: BTreeMap<&'static str, Option<Arc<Plugin>>>,
 }
@@ -39,8 +42,9 @@ impl<'a> Shelf<'a> {
     /// Loads every plugin of `[plugins]`, used or not: `check` is there to find what would fail later.
     pub(super) fn load(
         draft: &mut Draft<'_>,
-        (catalog, tried): (&'a Catalog, Tried),
+        catalog: &'a Catalog,
         config: &file::Config,
+        (tried, sources): (Tried, Sources<'a>),
     ) -> Self {
         let names = draft.document.names(&Place::root().key("plugins"));
         let own = names.into_iter().map(|name| {
@@ -51,6 +55,7 @@ impl<'a> Shelf<'a> {
         Self {
             catalog,
             tried,
+            sources,
             own: own.collect(),
             bundled: BTreeMap::new(),
         }
@@ -69,6 +74,7 @@ impl<'a> Shelf<'a> {
         Self {
             catalog,
             tried: Tried::default(),
+            sources: Sources::new(catalog, &[]),
             own: own.collect(),
             bundled: BTreeMap::new(),
         }

@@ -220,7 +220,7 @@ fn read_keys(
     let mut found = Vec::new();
     for (index, secret) in &list.0 {
         let span = document.value(&index.map_or_else(|| place.clone(), |index| place.index(index)));
-        if let Some(secret) = lookup.secret(secret, format, &span, problems) {
+        if let Some(secret) = lookup.key(secret, format, &span, problems) {
             found.push(KeyFound {
                 found: secret,
                 span,
@@ -433,6 +433,7 @@ mod tests {
     use super::{Lookup, Place, expand};
     use crate::config::document::Document;
     use crate::config::problem::Problems;
+    use crate::config::with::Origin;
 
     #[test]
     fn what_is_written_overrides_the_preset_one_value_at_a_time() {
@@ -461,6 +462,9 @@ mod tests {
                 "event": { "pointer": "/type" },
             })
         );
-        assert_eq!(expanded.keys["keys"][0].found.secret.expose(), b"whsec_x");
+        let Origin::Here(found) = &expanded.keys["keys"][0].found else {
+            panic!("nothing is published");
+        };
+        assert_eq!(found.secret.expose(), b"whsec_x");
     }
 }

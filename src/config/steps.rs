@@ -11,10 +11,10 @@ use super::file::{self, OnFailureWord};
 use super::goldens::Subject;
 use super::problem::Problem;
 use super::secrets;
-use super::shapes::SECRET_IN_THE_OPEN;
+use super::shapes::{SECRET_CURE, SECRET_IN_THE_OPEN};
 use super::shelf::{Shelf, refuse_plugin};
 use super::signature::{self, Expanded};
-use super::with::{self, Keys};
+use super::with::{self, KeyFound, Keys, Origin};
 use super::words;
 use crate::plugin::{self, Candidate, Key, Keyring, OnFailure, Plugin, Stage};
 use crate::preset::{self, Algorithm, KeyFormat, Preset, Scheme};
@@ -86,8 +86,9 @@ impl Shelf<'_> {
             .values()
             .flatten()
             .next()
-            .map(|key| draft.lookup.address(&key.found.label));
-        let keyring = keyring(draft, keys, scheme.as_ref().map(|scheme| scheme.algorithm));
+            .map(|key| draft.lookup.address(&key.found.label()));
+        let algorithm = scheme.as_ref().map(|scheme| scheme.algorithm);
+        let keyring = self.keyring(draft, keys, (name, algorithm));
         let config = match &json {
             Value::Null => "{}".to_owned(),
             json => json.to_string(),
@@ -133,6 +134,44 @@ impl Shelf<'_> {
             key,
             forgeries,
         })
+    }
+
+    /// The keys of a step, those that are published fetched.
+    fn keyring(
+        &mut self,
+        draft: &mut Draft<'_>,
+        keys: Keys,
+        (plugin, algorithm): (&str, Option<Algorithm>),
+    ) -> Keyring {
+        let mut keyring = Keyring::new();
+        for (name, found) in keys {
+            let mut active = Vec::new();
+            for KeyFound { found, span } in found {
+                let label = found.label();
+                let key = match found {
+                    Origin::Here(found) => Some(Arc::new(Key::new(found.label, found.secret))),
+                    Origin::Published(_) if compares(plugin, algorithm) => {
+                        let what = "what everybody can fetch is no secret";
+                        let problem = Problem::error(span.clone(), what);
+                        draft.problems.push(problem.help(SECRET_CURE));
+                        None
+                    }
+                    Origin::Published(settings) => self.sources.open(draft, settings, &span),
+                };
+                let Some(key) = key else { continue };
+                if let Some(algorithm) = algorithm.filter(|algorithm| algorithm.asks_of_keys())
+                    && name == signature::KEYS
+                    && let Err(reason) = key.fits(algorithm.as_str())
+                {
+                    draft
+                        .problems
+                        .push(Problem::error(span, format!("`{label}` {reason}")));
+                }
+                active.push(key);
+            }
+            keyring.insert(name.into(), active);
+        }
+        keyring
     }
 
     /// The plugin that is asked beside `plugin`; asked about the configuration unless that is wrong.
@@ -242,6 +281,11 @@ fn signing_keys(written: &file::Step, name: &str, scheme: Option<&Scheme>) -> Ve
     signing
 }
 
+/// Whether a bundled plugin takes its keys for shared secrets.
+fn compares(plugin: &str, algorithm: Option<Algorithm>) -> bool {
+    matches!(plugin, "token" | "basic-auth" | SIGNER) || algorithm == Some(Algorithm::Token)
+}
+
 /// How a plugin's secrets are written: the one that signs takes what the preset of its scheme takes.
 fn key_format(name: &str) -> &'static KeyFormat {
     match name {
@@ -281,28 +325,6 @@ fn on_failure(draft: &mut Draft<'_>, place: &Place, written: &file::Step, plugin
             "take it away; only filters and transforms can be skipped",
         );
     }
-}
-
-fn keyring(draft: &mut Draft<'_>, keys: Keys, algorithm: Option<Algorithm>) -> Keyring {
-    let mut keyring = Keyring::new();
-    for (name, found) in keys {
-        let mut active = Vec::new();
-        for with::KeyFound { found, span } in found {
-            let label = found.label.clone();
-            let key = Key::new(found.label, found.secret);
-            if let Some(algorithm) = algorithm.filter(|algorithm| algorithm.asks_of_keys())
-                && name == signature::KEYS
-                && let Err(reason) = key.fits(algorithm.as_str())
-            {
-                draft
-                    .problems
-                    .push(Problem::error(span, format!("`{label}` {reason}")));
-            }
-            active.push(Arc::new(key));
-        }
-        keyring.insert(name.into(), active);
-    }
-    keyring
 }
 
 /// Whether a candidate can be asked what the plugin is asked.

@@ -16,7 +16,7 @@ use crate::delivery::{BreakerSettings, Restraint, Upstream, UpstreamSettings, Up
 use crate::telemetry::Telemetry;
 
 /// A bundle of all public roots has some 250 KiB.
-const CA_BYTES_MAX: u64 = 4 << 20;
+pub(super) const CA_BYTES_MAX: u64 = 4 << 20;
 
 /// By name. None: it is in the file, but wrong, which was reported.
 pub(super) type Upstreams = BTreeMap<String, Option<Arc<Upstream>>>;

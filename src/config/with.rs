@@ -11,13 +11,33 @@ use super::document::{Document, Place};
 use super::problem::{Problem, Problems};
 use super::secrets::{Found, Lookup};
 use super::shapes::SecretRef;
+use crate::fetch;
 use crate::preset::KeyFormat;
 
 /// A key that was found for a name, and where it was asked for.
 #[derive(Debug)]
 pub(super) struct KeyFound {
-    pub found: Found,
+    pub found: Origin,
     pub span: Range<usize>,
+}
+
+/// Where a key comes from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// It is here.
+    Here(Found),
+    /// It is to be fetched.
+    Published(fetch::Settings),
+}
+
+impl Origin {
+    /// What names it in logs.
+    pub(super) fn label(&self) -> String {
+        match self {
+            Self::Here(found) => found.label.clone(),
+            Self::Published(settings) => settings.url.to_string(),
+        }
+    }
 }
 
 /// The keys of one plugin on one route: name to all active ones.
@@ -103,10 +123,7 @@ impl Reader<'_, '_> {
             let found = self
                 .document
                 .read::<SecretRef>(place, self.problems)
-                .and_then(|secret| {
-                    self.lookup
-                        .secret(&secret, self.format, &span, self.problems)
-                });
+                .and_then(|secret| self.lookup.key(&secret, self.format, &span, self.problems));
             if let Some(found) = found {
                 self.keys
                     .entry(name.to_owned())
@@ -158,8 +175,10 @@ fn is_secret(value: &DeValue<'_>) -> bool {
         return false;
     };
     let names = || table.keys().map(|key| key.get_ref().as_ref());
-    names().any(|name| matches!(name, "env" | "file" | "credential"))
-        && names().all(|name| matches!(name, "env" | "file" | "credential" | "encoding" | "prefix"))
+    let is_set = |name| matches!(name, "jwks" | "refresh" | "ca" | "private");
+    let is_text = |name| matches!(name, "env" | "file" | "credential" | "encoding" | "prefix");
+    (names().any(|name| matches!(name, "env" | "file" | "credential")) && names().all(is_text))
+        || (names().any(|name| name == "jwks") && names().all(|name| is_set(name) || is_text(name)))
 }
 
 fn integer(number: &DeInteger<'_>) -> Option<Number> {
@@ -172,7 +191,7 @@ fn integer(number: &DeInteger<'_>) -> Option<Number> {
 mod tests {
     use std::path::Path;
 
-    use super::{Lookup, to_json};
+    use super::{Lookup, Origin, to_json};
     use crate::config::document::{Document, Place};
     use crate::config::problem::Problems;
     use crate::config::secrets::TEXT;
@@ -209,7 +228,10 @@ mod tests {
         let found = |name: &str| -> Vec<(&str, &[u8])> {
             keys[name]
                 .iter()
-                .map(|key| (key.found.label.as_str(), key.found.secret.expose()))
+                .map(|key| match &key.found {
+                    Origin::Here(found) => (found.label.as_str(), found.secret.expose()),
+                    Origin::Published(_) => panic!("nothing is published"),
+                })
                 .collect()
         };
         assert_eq!(found("token"), [("env:TOKEN", b"t0ken".as_slice())]);

@@ -125,6 +125,8 @@ pub struct UpstreamSettings {
     pub http2: bool,
     /// Sends the authority that the sender called instead of the URL's.
     pub preserve_host: bool,
+    /// Never at an address that only a private network has.
+    pub public_only: bool,
     /// How much of it we ask for.
     pub restraint: Restraint,
 }
@@ -141,6 +143,7 @@ impl UpstreamSettings {
             ca: None,
             http2: false,
             preserve_host: false,
+            public_only: false,
             restraint: Restraint::default(),
         }
     }
@@ -206,6 +209,7 @@ impl Upstream {
             host: host.into(),
             port: url.port(),
             tls,
+            public_only: settings.public_only,
         };
         let host = HeaderValue::from_str(url.authority.as_str())
             .map_err(|_| refused("its authority does not fit into `Host`".to_owned()))?;

@@ -1,6 +1,7 @@
 //! A byte stream to an upstream: TCP, or TLS over it.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,6 +29,8 @@ pub(super) struct Dial {
     pub(super) host: Box<str>,
     pub(super) port: u16,
     pub(super) tls: Option<Tls>,
+    /// Addresses that only a private network has are no answer to its name.
+    pub(super) public_only: bool,
 }
 
 /// Whom to expect there, and whose word for it to take.
@@ -42,9 +45,11 @@ impl Dial {
     /// Dropping the future closes what was opened.
     pub(super) async fn connect(&self) -> Result<Wire, (Fault, Box<str>)> {
         let unreachable = |error: io::Error| (Fault::Unreachable, error.to_string().into());
-        let tcp = TcpStream::connect((&*self.host, self.port))
-            .await
-            .map_err(unreachable)?;
+        let tcp = match self.public_only {
+            false => TcpStream::connect((&*self.host, self.port)).await,
+            true => self.connect_public().await,
+        };
+        let tcp = tcp.map_err(unreachable)?;
         // A request is one write; waiting for more of it only adds latency.
         tcp.set_nodelay(true).map_err(unreachable)?;
         let Some(Tls { connector, name }) = &self.tls else {
@@ -54,6 +59,50 @@ impl Dial {
             Ok(tls) => Ok(Wire::Tls(Box::new(tls))),
             Err(error) => Err((Fault::Tls, error.to_string().into())),
         }
+    }
+
+    /// Resolves once and connects to what was looked at: a second answer could be another.
+    async fn connect_public(&self) -> io::Result<TcpStream> {
+        let found = tokio::net::lookup_host((&*self.host, self.port)).await?;
+        let public: Vec<_> = found.filter(|address| is_public(address.ip())).collect();
+        if public.is_empty() {
+            return Err(io::Error::other(format!(
+                "`{}` is an address of a private network",
+                self.host
+            )));
+        }
+        TcpStream::connect(&*public).await
+    }
+}
+
+/// Whether an address is one of the public internet (IANA's registries of special-purpose addresses,
+/// RFC 6890).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            let special = matches!(
+                (a, b, c),
+                (0 | 240.., _, _) | (100, 64..=127, _) | (192, 0, 0) | (198, 18 | 19, _)
+            );
+            !(special
+                || v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || v4.is_documentation())
+        }
+        IpAddr::V6(v6) => match (v6.to_ipv4_mapped(), v6.segments()) {
+            (Some(v4), _) => is_public(v4.into()),
+            // 64:ff9b::/96: an IPv4 address behind a translator (RFC 6052).
+            (None, [0x64, 0xff9b, 0, 0, 0, 0, high, low]) => {
+                is_public(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)).into())
+            }
+            // 2000::/3 is all that is given out, less documentation (2001:db8::/32) and tunnels to
+            // anywhere (2001::/32, 2002::/16).
+            (None, [0x2001, 0x0db8 | 0, ..] | [0x2002, ..]) => false,
+            (None, [first, ..]) => first >> 13 == 1,
+        },
     }
 }
 
@@ -175,6 +224,39 @@ impl AsyncWrite for Wire {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_public;
+
+    #[test]
+    fn a_private_address_is_told_from_its_public_neighbour() {
+        for (private, public) in [
+            ("10.255.255.255", "11.0.0.0"),
+            ("172.16.0.1", "172.32.0.1"),
+            ("192.168.0.1", "192.169.0.1"),
+            ("127.0.0.1", "128.0.0.1"),
+            ("169.254.169.254", "169.255.0.1"),
+            ("100.64.0.1", "100.128.0.1"),
+            ("0.0.0.0", "1.1.1.1"),
+            ("192.0.0.1", "192.0.1.1"),
+            ("198.18.0.1", "198.20.0.1"),
+            ("224.0.0.1", "223.0.0.1"),
+            ("255.255.255.255", "8.8.8.8"),
+            ("::1", "2600::1"),
+            ("::", "2a00::1"),
+            ("fd00::1", "2001:4860:4860::8888"),
+            ("fe80::1", "3fff:ffff::1"),
+            ("::ffff:10.0.0.1", "::ffff:8.8.8.8"),
+            ("64:ff9b::a00:1", "64:ff9b::808:808"),
+            ("2002:a00:1::", "2003::1"),
+            ("2001:db8::1", "2001:db9::1"),
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+            assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }
 }

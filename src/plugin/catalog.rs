@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest;
 
 use super::bundled::{bundled, component};
+use super::cache::Identity;
 use super::compiled::Compiled;
 use super::engine::Engine;
 use super::kv::Stores;
@@ -110,6 +111,22 @@ impl Catalog {
             grants.clone(),
             self.stores.clone(),
         )))
+    }
+
+    /// Keeps bytes for the next start, beside the compiled plugins and authenticated like them; without
+    /// a cache, or when its disk refuses, they are not kept. Blocks.
+    pub fn keep(&self, name: &str, bytes: &[u8]) {
+        if let Some(cache) = self.engine.cache() {
+            drop(cache.write(Identity::of(name), bytes));
+        }
+    }
+
+    /// What was kept under that name. Blocks.
+    #[must_use]
+    pub fn kept_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let cache = self.engine.cache()?;
+        let artifact = cache.read(Identity::of(name))?;
+        Some(artifact.code().to_vec())
     }
 
     /// Forgets the components that no [`Plugin`] uses any more.

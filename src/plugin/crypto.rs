@@ -11,6 +11,7 @@ use base64::engine::general_purpose::{
 };
 use base64::engine::{DecodePaddingMode, Engine};
 use md5::{Digest as _, Md5};
+use tokio::time::Instant;
 
 use super::contract::crypto::{CryptoError, Encoding};
 use super::key::{Algorithm, Hash, Key};
@@ -27,7 +28,7 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, EITH
 ///
 /// # Errors
 /// `unsupported` for an unknown algorithm or when none of the keys fits it, `malformed` when the
-/// signature cannot be decoded.
+/// signature cannot be decoded, `key-unavailable` while newer keys of a set are awaited.
 pub(super) fn verify<'k, 'p>(
     keys: &'k [Arc<Key>],
     algorithm: &str,
@@ -40,13 +41,24 @@ pub(super) fn verify<'k, 'p>(
     let signature = decode(signature, encoding, &mut buffer).ok_or(CryptoError::Malformed)?;
     let mut fitting = 0_u32;
     for key in keys {
-        let Some(matches) = matches(key, algorithm, message.clone(), signature) else {
-            continue;
+        let matches = match key.set() {
+            None => matches(key, algorithm, message.clone(), signature),
+            Some(set) => {
+                let keys = set.keys();
+                let each = keys.iter();
+                each.filter_map(|key| matches(key, algorithm, message.clone(), signature))
+                    .reduce(|one, other| one | other)
+            }
         };
-        fitting += 1;
-        if matches {
+        fitting += u32::from(matches.is_some());
+        if matches == Some(true) {
             return Ok(Some(key));
         }
+    }
+    let now = Instant::now();
+    let mut sets = keys.iter().filter_map(|key| key.set());
+    if sets.any(|set| set.missed(now)) {
+        return Err(CryptoError::KeyUnavailable);
     }
     if fitting == 0 {
         Err(CryptoError::Unsupported)

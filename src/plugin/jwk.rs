@@ -4,6 +4,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+use super::Key;
+use crate::secret::Secret;
 
 /// RFC 8410, section 4, up to the key of 32 bytes.
 const ED25519: [u8; 12] = [
@@ -20,6 +25,8 @@ const RSA: [u8; 15] = [
 ];
 /// 2,048 bits (RFC 7518, section 3.3).
 const RSA_BYTES_MIN: usize = 256;
+/// Keys of one set: each is tried on each signature. Owners publish two or three, Apple some six.
+const KEYS_MAX: usize = 16;
 /// Tags of DER.
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -48,6 +55,19 @@ struct Written {
     k: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    #[serde(flatten)]
+    key: Written,
+}
+
 /// The key that `text` is; none when it is no JWK.
 pub(super) fn read(text: &[u8]) -> Option<Jwk> {
     if text.trim_ascii_start().first() != Some(&b'{') {
@@ -55,6 +75,36 @@ pub(super) fn read(text: &[u8]) -> Option<Jwk> {
     }
     let written: Written = serde_json::from_slice(text).ok()?;
     Some(key(&written).unwrap_or(Jwk::Unusable))
+}
+
+/// The public keys of a set (RFC 7517, section 5) that may check signatures. What we cannot use is left
+/// out, as section 5 says; so is a shared secret, for everybody can read it there.
+///
+/// # Errors
+/// What is wrong with it, as the rest of a sentence.
+pub(super) fn set(label: &Arc<str>, text: &[u8]) -> Result<Vec<Arc<Key>>, String> {
+    let set: Set = serde_json::from_slice(text)
+        .map_err(|error| format!("is no JWK set (RFC 7517, section 5): {error}"))?;
+    if set.keys.len() > KEYS_MAX {
+        let many = set.keys.len();
+        return Err(format!("has {many} keys; {KEYS_MAX} are the most"));
+    }
+    let usable = set.keys.iter().filter_map(|written| {
+        let Member {
+            usage,
+            key: written,
+        } = serde_json::from_str(written.get()).ok()?;
+        let signs = usage.is_none_or(|usage| usage == "sig");
+        match key(&written).filter(|_| signs)? {
+            Jwk::Public(der) => Some(Arc::new(Key::new(Arc::clone(label), Secret::new(der)))),
+            Jwk::Shared(_) | Jwk::Unusable => None,
+        }
+    });
+    let usable: Vec<_> = usable.collect();
+    match usable.is_empty() {
+        true => Err("has no public key that we can use (RSA, P-256, Ed25519)".to_owned()),
+        false => Ok(usable),
+    }
 }
 
 fn key(written: &Written) -> Option<Jwk> {
@@ -201,6 +251,26 @@ mod tests {
                 assert!(key.fits(algorithm).is_err(), "{jwk} {algorithm}");
             }
         }
+    }
+
+    #[test]
+    fn a_set_has_the_public_keys_that_check_signatures() {
+        let count = |keys: &[&str]| {
+            let text = format!("{{\"keys\":[{}]}}", keys.join(","));
+            super::set(&"test".into(), text.as_bytes()).map(|keys| keys.len())
+        };
+        let encrypts = RS.replacen('{', "{\"use\":\"enc\",", 1);
+        let unknown = r#"{"kty":"AKP","alg":"ML-DSA-44"}"#;
+
+        assert_eq!(count(&[RS, ES, ED]), Ok(3));
+        assert_eq!(count(&[RS, HS, &encrypts, unknown, "7"]), Ok(1));
+        for none in [&[HS, &encrypts][..], &[unknown], &[]] {
+            let why = count(none).unwrap_err();
+            assert!(why.starts_with("has no public key"), "{why}");
+        }
+        assert_eq!(count(&[ED; 17]), Err("has 17 keys; 16 are the most".into()));
+        let text = super::set(&"test".into(), b"<html>").unwrap_err();
+        assert!(text.starts_with("is no JWK set"), "{text}");
     }
 
     #[test]

@@ -7,7 +7,9 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use aws_lc_rs::{digest, hmac};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::Instant;
 
+use super::fetched::Fetched;
 use super::jwk::{self, Jwk};
 use crate::secret::Secret;
 
@@ -58,9 +60,11 @@ impl Algorithm {
     }
 }
 
-/// One secret or public key, with what was prepared from it.
+/// One secret or public key, with what was prepared from it; or a set of public keys that its owner
+/// publishes and changes.
 pub struct Key {
     label: Arc<str>,
+    set: Option<Fetched>,
     bytes: Secret,
     nature: Nature,
     sha1: OnceLock<hmac::Key>,
@@ -102,6 +106,7 @@ impl Key {
         };
         let mut key = Self {
             label: label.into(),
+            set: None,
             bytes,
             nature,
             sha1: OnceLock::new(),
@@ -125,6 +130,49 @@ impl Key {
         key
     }
 
+    /// The public keys of a JWK set (RFC 7517, section 5), as it was published at `asked`, or at some
+    /// other time: then a newer one is wanted. `label` is where it is published.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace).
+    pub fn published(
+        label: impl Into<Arc<str>>,
+        jwks: &[u8],
+        asked: Option<Instant>,
+    ) -> Result<Self, String> {
+        let label = label.into();
+        let keys = jwk::set(&label, jwks)?;
+        // Its own bytes are nobody's key.
+        let mut key = Self::new(label, Secret::new(vec![0]));
+        key.nature = Nature::Public;
+        key.set = Some(Fetched::new(keys, asked));
+        Ok(key)
+    }
+
+    /// Puts the keys of another JWK set in force, or tells why there are none (`Err`): then the old ones
+    /// stay. Gives how many there are.
+    ///
+    /// # Errors
+    /// Why there are none, as the rest of a sentence about the owner's answer.
+    pub fn replace(&self, jwks: Result<&[u8], String>, now: Instant) -> Result<usize, String> {
+        let keys = jwks.and_then(|jwks| jwk::set(&self.label, jwks));
+        let count = keys.as_ref().map(Vec::len).map_err(Clone::clone);
+        if let Some(set) = &self.set {
+            set.settle(keys.ok(), now);
+        }
+        count
+    }
+
+    /// Whether newer keys of a set are wanted before their time.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.set.as_ref().is_some_and(Fetched::is_wanted)
+    }
+
+    pub(super) fn set(&self) -> Option<&Fetched> {
+        self.set.as_ref()
+    }
+
     /// Where it came from, such as `env:NAME`.
     #[must_use]
     pub fn label(&self) -> &Arc<str> {
@@ -144,6 +192,13 @@ impl Key {
                 known.join(", ")
             ));
         };
+        if let Some(set) = &self.set {
+            let keys = set.keys();
+            return match keys.iter().any(|key| key.fits(algorithm).is_ok()) {
+                true => Ok(()),
+                false => Err(format!("has no key that fits `{algorithm}`")),
+            };
+        }
         let (fits, needs) = match parsed {
             Algorithm::Hmac(_) if self.bytes.is_empty() => {
                 return Err("is empty: everybody can sign with an empty key".into());

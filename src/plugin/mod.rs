@@ -18,6 +18,7 @@ mod crypto;
 mod description;
 mod engine;
 mod failure;
+mod fetched;
 mod field;
 mod forgery;
 mod golden;

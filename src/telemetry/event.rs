@@ -1,7 +1,6 @@
 //! All that is ever logged or counted: what can happen, and in [`Telemetry::emit`] the line and the
 //! metric of each.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use super::checking::Checking;
 use super::flood::Kind;
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
 use super::metrics::Telemetry;
+use super::show::{Pairs, ms};
 use crate::webhook::{Webhook, WebhookId};
 
 /// Something happened. Emitting it is all a room does about telemetry.
@@ -152,6 +152,16 @@ pub enum Event<'a> {
     /// How many dead letters are kept (gauge only).
     DeadLetters {
         kept: usize,
+    },
+    /// Keys were fetched from where their owner publishes them, or were not: then the old ones stay.
+    KeysFetched {
+        source: &'a str,
+        keys: usize,
+        took: Duration,
+    },
+    KeysNotFetched {
+        source: &'a str,
+        reason: &'a str,
     },
     /// A reload was applied or refused.
     Reloaded {
@@ -371,6 +381,14 @@ impl Telemetry {
                 meters.buffer_bytes.store(bytes as u64, Relaxed);
             }
             Event::DeadLetters { kept } => meters.dead_letters.store(kept as u64, Relaxed),
+            Event::KeysFetched { source, keys, took } => {
+                meters.key_fetches.count("fetched");
+                debug!(target: "hookgate", source, keys, took_ms = ms(took), "keys fetched");
+            }
+            Event::KeysNotFetched { source, reason } => {
+                meters.key_fetches.count("failed");
+                warn!(target: "hookgate", source, reason, "keys not fetched, the old ones stay");
+            }
             Event::Reloaded { took, summary } => {
                 meters.reloads.count("applied");
                 self.plan_in_force();
@@ -473,26 +491,4 @@ impl Telemetry {
             Level::TRACE => line!(Level::TRACE),
         }
     }
-}
-
-/// What a guest said besides the sentence: `key=value key=value`.
-struct Pairs<'a>(&'a [(String, String)]);
-
-impl fmt::Display for Pairs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .enumerate()
-            .try_for_each(|(place, (key, value))| {
-                let space = if place == 0 { "" } else { " " };
-                write!(f, "{space}{key}={value:?}")
-            })
-    }
-}
-
-/// Milliseconds to the microsecond: more digits are noise.
-fn ms(time: Duration) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "exact below 285 years")]
-    let micros = time.as_micros() as f64;
-    micros / 1_000.0
 }

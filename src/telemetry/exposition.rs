@@ -336,6 +336,13 @@ impl Meters {
 
     fn write_configuration(&self, page: &mut Page<'_>) -> fmt::Result {
         page.counters(
+            "hookgate_key_fetches",
+            "Fetches of keys from where their owners publish them; after a failed one the old keys stay.",
+            self.key_fetches
+                .rows()
+                .map(|(result, n)| ([("result", result)], n)),
+        )?;
+        page.counters(
             "hookgate_reloads",
             "Reloads of the configuration.",
             self.reloads

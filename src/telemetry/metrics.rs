@@ -53,6 +53,7 @@ pub(super) struct Meters {
     pub(super) buffer_bytes: AtomicU64,
     pub(super) dead_letters: AtomicU64,
     pub(super) lost: AtomicU64,
+    pub(super) key_fetches: Tally,
     pub(super) reloads: Tally,
     /// Unix seconds; 0 until the first plan is in force.
     pub(super) reloaded_at: AtomicI64,
@@ -62,6 +63,9 @@ pub(super) struct Meters {
 const UNROUTED: &[&str] = &[
     "400", "403", "404", "405", "408", "413", "414", "421", "429", "431", "503",
 ];
+
+/// What became of fetches of published keys.
+const KEY_FETCHES: &[&str] = &["fetched", "failed"];
 
 /// What became of reloads.
 const RELOADS: &[&str] = &["applied", "refused"];
@@ -85,6 +89,7 @@ impl Telemetry {
                 buffer_bytes: AtomicU64::new(0),
                 dead_letters: AtomicU64::new(0),
                 lost: AtomicU64::new(0),
+                key_fetches: Tally::new(KEY_FETCHES),
                 reloads: Tally::new(RELOADS),
                 reloaded_at: AtomicI64::new(0),
             }),

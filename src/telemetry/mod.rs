@@ -16,6 +16,7 @@ mod metrics;
 mod page;
 mod process;
 mod shadow;
+mod show;
 mod tally;
 
 pub use checking::{Checked, Checking, Signed};

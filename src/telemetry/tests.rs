@@ -173,6 +173,15 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
             reason: "410",
         },
         Event::DeadLetters { kept: 1 },
+        Event::KeysFetched {
+            source: "https://example.com/keys",
+            keys: 2,
+            took: TOOK,
+        },
+        Event::KeysNotFetched {
+            source: "https://example.com/keys",
+            reason: "answers 503",
+        },
         Event::Reloaded {
             took: TOOK,
             summary: "+ route alerts",

@@ -20,6 +20,7 @@ mod tls;
 mod limits;
 
 mod frames;
+mod published;
 mod routing;
 mod secrets;
 mod tokens;

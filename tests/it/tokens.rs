@@ -13,21 +13,21 @@ use crate::support::{Call, Gate, Upstream, check, folder, hex, hook, mac};
 const SECRET: &str = "It's a Secret to Everybody";
 
 /// A provider's key pair on P-256, with the public half as providers publish it.
-struct Provider(EcdsaKeyPair);
+pub(crate) struct Provider(EcdsaKeyPair);
 
 impl Provider {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
     }
 
-    fn jwk(&self) -> String {
+    pub(crate) fn jwk(&self) -> String {
         let point = self.0.public_key().as_ref();
         let part = |range| URL_SAFE_NO_PAD.encode(&point[range]);
         json!({ "kty": "EC", "crv": "P-256", "use": "sig", "x": part(1..33), "y": part(33..65) })
             .to_string()
     }
 
-    fn token(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn token(&self, header: &Value, claims: &Value) -> String {
         let signed = unsigned(header, claims);
         let signature = self
             .0

@@ -55,7 +55,11 @@ pub(super) struct Cache {
 /// What an artifact was made of and for. Its file name, and part of what is authenticated: one valid
 /// artifact cannot stand in for another.
 #[derive(Clone, Copy)]
-pub(super) struct Identity([u8; digest::SHA256_OUTPUT_LEN]);
+pub(super) struct Identity {
+    hash: [u8; digest::SHA256_OUTPUT_LEN],
+    /// What it is, for whoever lists the folder.
+    extension: &'static str,
+}
 
 impl Identity {
     /// Of a component's digest and the engine: settings, wasmtime's version, the processor's features.
@@ -75,9 +79,21 @@ impl Identity {
         sha.write(b"hookgate compiled plugin 1");
         sha.write(component);
         engine.precompile_compatibility_hash().hash(&mut sha);
-        let mut identity = [0; digest::SHA256_OUTPUT_LEN];
-        identity.copy_from_slice(sha.0.finish().as_ref());
-        Self(identity)
+        Self::finish(sha.0, "compiled")
+    }
+
+    /// Of something else that is kept from start to start.
+    pub(super) fn of(name: &str) -> Self {
+        let mut sha = digest::Context::new(&digest::SHA256);
+        sha.update(b"hookgate kept 1");
+        sha.update(name.as_bytes());
+        Self::finish(sha, "kept")
+    }
+
+    fn finish(sha: digest::Context, extension: &'static str) -> Self {
+        let mut hash = [0; digest::SHA256_OUTPUT_LEN];
+        hash.copy_from_slice(sha.finish().as_ref());
+        Self { hash, extension }
     }
 }
 
@@ -145,9 +161,9 @@ impl Cache {
         written
     }
 
-    fn path(&self, Identity(identity): Identity) -> PathBuf {
-        let name: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.directory.join(name).with_extension("compiled")
+    fn path(&self, Identity { hash, extension }: Identity) -> PathBuf {
+        let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.directory.join(name).with_extension(extension)
     }
 
     /// Removes the oldest artifacts until there is room for one more.
@@ -179,9 +195,9 @@ impl Artifact {
     }
 }
 
-fn authenticate(key: &hmac::Key, Identity(identity): Identity, artifact: &[u8]) -> hmac::Tag {
+fn authenticate(key: &hmac::Key, identity: Identity, artifact: &[u8]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(key);
-    context.update(&identity);
+    context.update(&identity.hash);
     context.update(artifact);
     context.sign()
 }

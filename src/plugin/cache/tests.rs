@@ -7,8 +7,15 @@ use std::thread;
 use super::key::KEY_BYTES;
 use super::*;
 
-const ONE: Identity = Identity([1; 32]);
-const TWO: Identity = Identity([2; 32]);
+const ONE: Identity = identity([1; 32]);
+const TWO: Identity = identity([2; 32]);
+
+const fn identity(hash: [u8; 32]) -> Identity {
+    Identity {
+        hash,
+        extension: "compiled",
+    }
+}
 
 fn cache() -> (tempfile::TempDir, Cache) {
     let home = tempfile::tempdir().unwrap();
@@ -181,10 +188,10 @@ fn a_full_cache_forgets_its_oldest() {
     let (home, cache) = cache();
 
     for n in 0..=u8::try_from(ARTIFACTS_MAX).unwrap() {
-        cache.write(Identity([n; 32]), b"code").unwrap();
+        cache.write(identity([n; 32]), b"code").unwrap();
     }
 
     let kept = fs::read_dir(home.path().join("cache")).unwrap().count();
     assert_eq!(kept, ARTIFACTS_MAX + 1);
-    assert!(cache.read(Identity([64; 32])).is_some());
+    assert!(cache.read(identity([64; 32])).is_some());
 }

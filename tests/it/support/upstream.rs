@@ -92,8 +92,16 @@ impl Upstream {
 
     /// Over TLS, as `127.0.0.1`, with a certificate of this authority; answers 200.
     pub async fn tls(authority: &Authority) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let act = |_: &Received| Act::Answer(200, Vec::new(), "ok".to_owned());
+        Self::start_tls(authority, act).await
+    }
+
+    /// The same; does with each request what `act` says.
+    pub async fn start_tls(
+        authority: &Authority,
+        act: impl Fn(&Received) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::listen(listener, Some(authority.acceptor("127.0.0.1")), act)
     }
 
