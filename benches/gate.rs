@@ -17,8 +17,8 @@ use aws_lc_rs::hmac;
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hookgate::delivery::{
-    Ack, Acknowledgement, Bounds, Buffer, Contract, DeadLetters, Dispatch, Duplicates, Policy,
-    Upstream, UpstreamSettings, UpstreamUrl,
+    Ack, Acknowledgement, Bounds, Buffer, Commons, Contract, DeadLetters, Dispatch, Duplicates,
+    Keeping, Policy, Signers, Upstream, UpstreamSettings, UpstreamUrl,
 };
 use hookgate::drain::Drain;
 use hookgate::plugin::{
@@ -139,16 +139,17 @@ fn delivery(criterion: &mut Criterion) {
         upstreams: vec![Arc::new(upstream)],
         share: buffer.share(Bounds::default()),
         meters: telemetry.route("hook"),
+        signers: Signers::new(),
     });
     let drain = Drain::new();
-    let dispatch = Dispatch::new(
-        0,
-        buffer.clone(),
-        Arc::new(DeadLetters::new()),
-        Arc::new(Duplicates::new()),
-        telemetry.clone(),
-        drain.watch(),
-    );
+    let commons = Commons {
+        buffer: buffer.clone(),
+        dead: Arc::new(DeadLetters::new()),
+        duplicates: Arc::new(Duplicates::new()),
+        telemetry: telemetry.clone(),
+        keeping: Keeping::Memory,
+    };
+    let dispatch = Dispatch::new(0, commons, drain.watch());
     let nobody_asked = Chain::new(Vec::new());
     let webhook = webhook();
     criterion.bench_function("delivery over loopback, 2 KiB", |bencher| {

@@ -27,6 +27,7 @@
 //! | [`gate`] | intake, judge, admit, reply; the only table of statuses |
 //! | [`fetch`] | keys that their owners publish, fetched by the host |
 //! | [`delivery`] | buffer, retries, attempts, connections to upstreams |
+//! | [`spool`] | rows that survive the process; the only room that names the engine |
 //! | [`plugin`] | the sandbox and its contract; the only room that names wasmtime |
 //! | [`listener`] | TCP, TLS, HTTP; knows nothing of webhooks |
 //! | [`http1`] | HTTP/1.1 as bytes, for both hops; no sockets |
@@ -72,5 +73,6 @@ pub mod preset;
 pub mod route;
 pub mod secret;
 pub mod server;
+pub mod spool;
 pub mod telemetry;
 pub mod webhook;

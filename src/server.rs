@@ -11,7 +11,7 @@ mod worker;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -20,25 +20,24 @@ use tokio::time::Instant;
 
 use crate::admin::{self, Admin, Phase, Readiness, ReloadRequest};
 use crate::config::Plan;
-use crate::delivery::{Buffer, DeadLetters, Dispatch, Duplicates, Left};
+use crate::delivery::{Buffer, Commons, DeadLetters, Dispatch, Duplicates, Rest, Storage, TakenUp};
 use crate::drain::Drain;
 use crate::gate::{Gate, Routes};
 use crate::listener::{self, BindError, Certificates, Shared};
-use crate::telemetry::{Event, Telemetry};
+use crate::spool::{Found, FoundRow, SpoolError};
+use crate::telemetry::{Event, SpoolEvent, Telemetry};
+use crate::webhook::Arrival;
 pub use running::Drained;
 use worker::Worker;
 
 /// What outlives a plan: it is made once, and every plan of a process is compiled against it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Foundation {
-    /// Where events go.
-    pub telemetry: Telemetry,
-    /// Accepted deliveries that wait, all routes and workers together.
-    pub buffer: Buffer,
-    /// Deliveries that were given up.
-    pub dead: Arc<DeadLetters>,
-    /// Keys of accepted deliveries.
-    pub duplicates: Arc<Duplicates>,
+    commons: Commons,
+    /// What an earlier process left on disk.
+    found: Found,
+    /// When it was opened.
+    opened: Instant,
 }
 
 /// Bound, not serving.
@@ -56,15 +55,17 @@ pub struct Running {
     plan: Arc<ArcSwap<Plan>>,
     routes: Arc<ArcSwap<Routes>>,
     certificates: Arc<ArcSwapOption<Certificates>>,
-    telemetry: Telemetry,
-    buffer: Buffer,
+    commons: Commons,
+    /// What the spool holds and the plan has no place for.
+    stranded: Mutex<Vec<FoundRow>>,
+    dispatches: Vec<Dispatch>,
     permits: Arc<Semaphore>,
     readiness: Arc<Readiness>,
     connections: Drain,
     deliveries: Drain,
     admin: Drain,
     flush_until: watch::Sender<Option<Instant>>,
-    workers: Vec<JoinHandle<io::Result<Vec<Left>>>>,
+    workers: Vec<JoinHandle<io::Result<Rest>>>,
 }
 
 /// Why a server cannot start.
@@ -89,16 +90,29 @@ pub struct NeedsRestart {
 }
 
 impl Foundation {
-    /// Nothing waits, nothing was given up.
-    #[must_use]
-    pub fn new(telemetry: Telemetry, buffer: Buffer) -> Self {
-        let (dead, duplicates) = (Arc::new(DeadLetters::new()), Arc::new(Duplicates::new()));
-        Self {
-            telemetry,
+    /// Opens what is held, if a process before this one has left anything. Blocking.
+    ///
+    /// # Errors
+    /// A spool that cannot be used.
+    pub fn open(
+        telemetry: Telemetry,
+        buffer: Buffer,
+        storage: &Storage,
+    ) -> Result<Self, SpoolError> {
+        let opened = Instant::now();
+        let (keeping, found) = storage.open(&telemetry)?;
+        let commons = Commons {
             buffer,
-            dead,
-            duplicates,
-        }
+            dead: Arc::new(DeadLetters::new()),
+            duplicates: Arc::new(Duplicates::new()),
+            telemetry,
+            keeping,
+        };
+        Ok(Self {
+            commons,
+            found,
+            opened,
+        })
     }
 }
 
@@ -109,7 +123,7 @@ impl Server {
     /// # Errors
     /// An address that cannot be bound.
     pub fn bind(plan: Plan, foundation: Foundation) -> Result<Self, StartError> {
-        foundation.buffer.resize(plan.buffer);
+        foundation.commons.buffer.resize(plan.buffer);
         let sockets = listener::bind(&plan.listener.addresses, plan.workers)?;
         let admin = plan.admin.clone().map(Admin::bind).transpose()?;
         Ok(Self {
@@ -148,7 +162,7 @@ impl Server {
             .into_iter()
             .map(|address| ("admin", address, false));
         for (listener, address, tls) in webhooks.chain(admins) {
-            self.foundation.telemetry.emit(&Event::Listening {
+            self.foundation.commons.telemetry.emit(&Event::Listening {
                 listener,
                 address,
                 tls,
@@ -161,13 +175,22 @@ impl Server {
             admin,
         } = self;
         let (flush_until, flush) = watch::channel(None);
-        let shared = Shared::new(&plan.listener, foundation.telemetry.clone());
+        let Foundation {
+            commons,
+            found,
+            opened,
+        } = foundation;
+        let shared = Shared::new(&plan.listener, commons.telemetry.clone());
+        let mut taken = open_spool(found, &plan, &commons, opened);
+        let stranded = Mutex::new(std::mem::take(&mut taken.stranded));
+        let mut taken = taken.split(plan.workers).into_iter();
         let mut running = Running {
             routes: Arc::new(ArcSwap::from(Arc::clone(&plan.routes))),
             plan: Arc::new(ArcSwap::from_pointee(plan)),
             certificates: Arc::clone(&shared.tls),
-            telemetry: foundation.telemetry.clone(),
-            buffer: foundation.buffer.clone(),
+            commons: commons.clone(),
+            stranded,
+            dispatches: Vec::new(),
             permits: Arc::clone(&shared.permits),
             readiness: Arc::new(Readiness::new()),
             connections: Drain::new(),
@@ -176,23 +199,15 @@ impl Server {
             flush_until,
             workers: Vec::new(),
         };
-        let mut dispatches = Vec::new();
         for (index, sockets) in sockets.into_workers().into_iter().enumerate() {
-            let dispatch = Dispatch::new(
-                index,
-                foundation.buffer.clone(),
-                Arc::clone(&foundation.dead),
-                Arc::clone(&foundation.duplicates),
-                foundation.telemetry.clone(),
-                running.deliveries.watch(),
-            );
+            let dispatch = Dispatch::new(index, commons.clone(), running.deliveries.watch());
             let gate = Gate::new(
                 Arc::clone(&running.routes),
                 dispatch.clone(),
-                foundation.telemetry.clone(),
+                commons.telemetry.clone(),
                 running.connections.watch(),
             );
-            dispatches.push(dispatch.clone());
+            running.dispatches.push(dispatch.clone());
             let (shared, connections) = (shared.clone(), running.connections.watch());
             let flush_until = flush.clone();
             let worker = Worker {
@@ -201,16 +216,43 @@ impl Server {
                 shared,
                 gate,
                 dispatch,
+                taken: taken.next().unwrap_or_default(),
                 connections,
                 flush_until,
             };
             running.workers.push(worker.start()?);
         }
         if let Some(bound) = admin {
-            running.serve_admin(bound, &shared, foundation, dispatches, reload)?;
+            running.serve_admin(bound, &shared, reload)?;
         }
         running.look_after_keys();
         running.readiness.enter(Phase::Ready);
         Ok(running)
     }
+}
+
+/// Sorts what was found at the start, and tells how much it is.
+fn open_spool(found: Found, plan: &Plan, commons: &Commons, opened: Instant) -> TakenUp {
+    let taken = take_up(found.rows, plan, commons);
+    if commons.keeping.spool().is_some() {
+        let (deliveries, dead_letters) = taken.counts();
+        commons.telemetry.emit(&Event::Spool(SpoolEvent::Opened {
+            deliveries,
+            dead_letters,
+            stranded: taken.stranded.len(),
+            was_cut: found.was_cut,
+            took: opened.elapsed(),
+        }));
+    }
+    taken
+}
+
+/// Sorts what was found by the plan.
+fn take_up(rows: Vec<FoundRow>, plan: &Plan, commons: &Commons) -> TakenUp {
+    let Some(spool) = commons.keeping.spool() else {
+        return TakenUp::default();
+    };
+    let (telemetry, duplicates) = (&commons.telemetry, &commons.duplicates);
+    let now = Arrival::now();
+    TakenUp::sort(rows, spool, plan, duplicates, telemetry, now)
 }

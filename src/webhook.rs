@@ -250,6 +250,9 @@ pub struct Overlay {
 
 /// Signs what is sent, when it is sent.
 pub trait Sign: fmt::Debug + Send + Sync {
+    /// What it is called on its route: another process finds it by that.
+    fn name(&self) -> &str;
+
     /// The fields that it writes, in lower case. Nobody else's of these names are sent.
     fn names(&self) -> &'static [&'static str];
 

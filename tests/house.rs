@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["drain", "http1", "message", "secret", "telemetry"],
     ),
     ("plugin", &["message", "secret", "telemetry", "webhook"]),
+    ("spool", &["secret", "telemetry"]),
     (
         "delivery",
         &[
@@ -28,6 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "http1",
             "message",
             "plugin",
+            "spool",
             "telemetry",
             "webhook",
         ],
@@ -70,6 +72,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "preset",
             "route",
             "secret",
+            "spool",
             "telemetry",
             "webhook",
         ],
@@ -88,6 +91,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "plugin",
             "route",
             "secret",
+            "spool",
             "telemetry",
             "webhook",
         ],
@@ -119,6 +123,7 @@ const LINES_MAX: usize = 500;
 /// Crates that only one room may name, as their paths are written.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("wasmtime", &["src/plugin/"]),
+    ("redb", &["src/spool/"]),
     (
         "hyper::",
         &[

@@ -175,6 +175,8 @@ pub struct State {
     pub telemetry: Telemetry,
     /// For `/ready`.
     pub readiness: Arc<Readiness>,
+    /// Whether what is held can be written where it is kept; for `/ready`.
+    pub is_writable: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Takes a fresh look at the plan and the buffer.
     pub snapshot: Arc<dyn Fn() -> StateView + Send + Sync>,
     /// Lists the dead letters that are meant, newest last.
@@ -354,7 +356,7 @@ impl Admin {
         };
         match endpoint {
             Endpoint::Live => reply::json(StatusCode::OK, &views::Live { live: true }),
-            Endpoint::Ready => ready(phase),
+            Endpoint::Ready => ready(phase, (self.0.state.is_writable)()),
             Endpoint::Metrics => self.metrics(request),
             Endpoint::State => reply::json(StatusCode::OK, &overview()),
             Endpoint::DeadLetters => letters::list(state, request),
@@ -409,8 +411,9 @@ impl Admin {
     }
 }
 
-fn ready(phase: Phase) -> Response<Full<Bytes>> {
+fn ready(phase: Phase, is_writable: bool) -> Response<Full<Bytes>> {
     let (status, reasons) = match phase {
+        Phase::Ready if !is_writable => (StatusCode::SERVICE_UNAVAILABLE, vec!["spool"]),
         Phase::Ready => (StatusCode::OK, vec![]),
         Phase::Starting | Phase::Draining => {
             (StatusCode::SERVICE_UNAVAILABLE, vec![phase.as_str()])

@@ -30,6 +30,7 @@ fn house(token: Option<&str>) -> House {
     let state = State {
         telemetry: Telemetry::new(),
         readiness: Arc::clone(&readiness),
+        is_writable: Arc::new(|| true),
         snapshot: Arc::new(|| StateView {
             routes: vec![RouteView {
                 name: "github".to_owned(),

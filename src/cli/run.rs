@@ -69,7 +69,15 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
         Ok(signals) => signals,
         Err(error) => return fail(&error),
     };
-    let foundation = Foundation::new(telemetry.clone(), workshop.buffer.clone());
+    let buffer = workshop.buffer.clone();
+    let foundation = match Foundation::open(telemetry.clone(), buffer, &plan.storage) {
+        Ok(foundation) => foundation,
+        Err(error) if error.is_lasting() => {
+            fail(&error);
+            return Exit::Config;
+        }
+        Err(error) => return fail(&error),
+    };
     let server = match Server::bind(plan, foundation) {
         Ok(server) => server,
         Err(error) => return fail(&error),

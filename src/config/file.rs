@@ -9,7 +9,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::shapes::{Free, OneOrMany, SecretRef, Text};
 use super::units::{Pace, Size, Time};
@@ -156,9 +155,13 @@ pub(super) struct Buffer {
     pub max_bytes: Option<Size>,
     /// Number of all waiting deliveries. Default: 100000.
     pub max_deliveries: Option<NonZeroUsize>,
-    // Known by name only, to say that it is not there yet.
-    #[schemars(skip)]
-    pub spool: Option<IgnoredAny>,
+    /// A directory of its own: what is held is on disk before a sender hears 202, and survives a crash.
+    /// Default: in memory only.
+    pub spool: Option<String>,
+    /// A directory of its own for what is left in memory at the orderly end; the next start takes it up.
+    pub spill: Option<String>,
+    /// Seals what is written there: at least 32 bytes.
+    pub key: Option<SecretRef>,
 }
 
 /// A plugin of your own.
@@ -311,7 +314,7 @@ pub(super) enum AckWord {
     Upstream,
     /// Delivered, or held in the buffer.
     Buffered,
-    /// Accepted by the plugins and held in the buffer. Needs `lossy = true`.
+    /// Accepted by the plugins and held in the buffer. Needs a `spool`, or `lossy = true`.
     Early,
 }
 

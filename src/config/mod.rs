@@ -4,6 +4,7 @@
 //! (`document.rs`), then each part gets its meaning: `server.rs`, `upstreams.rs`, `steps.rs`, `routes.rs`.
 //! Nothing stops at the first mistake; [`Report`] shows all of them, each with its place and its cure.
 
+mod buffer;
 mod document;
 mod draft;
 mod file;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::buffer;
 use super::document::{Document, Place};
 use super::draft::Draft;
 use super::file::{Config, LogFormat, LogLevel};
@@ -19,7 +20,7 @@ use super::shelf::Shelf;
 use super::sources::Sources;
 use super::upstreams;
 use crate::admin;
-use crate::delivery::{Bounds, Buffer, Contract, Share, Upstream};
+use crate::delivery::{Bounds, Buffer, Contract, Plans, Share, Storage, Upstream};
 use crate::fetch::Source;
 use crate::gate::Routes;
 use crate::listener;
@@ -67,6 +68,8 @@ pub struct Plan {
     pub upstreams: BTreeMap<Arc<str>, Arc<Upstream>>,
     /// The size of the buffer.
     pub buffer: Bounds,
+    /// Where what is held is.
+    pub storage: Storage,
     /// How long the orderly end may take.
     pub drain_grace: Duration,
     /// What is legal, but likely to hurt.
@@ -97,6 +100,16 @@ impl Plan {
     #[must_use]
     pub fn plugins(&self) -> usize {
         self.plugins
+    }
+}
+
+impl Plans for Plan {
+    fn contract(&self, route: &str) -> Option<&Arc<Contract>> {
+        self.contracts.get(route)
+    }
+
+    fn upstream(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(name)
     }
 }
 
@@ -236,7 +249,7 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
     let server = server::server(draft, config.server.take().unwrap_or_default());
     let admin = server::admin(draft, &config.admin.take().unwrap_or_default());
     let log = config.log.take().unwrap_or_default();
-    let bounds = server::buffer(draft, &config.buffer.take().unwrap_or_default());
+    let buffer = buffer::buffer(draft, &config.buffer.take().unwrap_or_default());
     let workers = server.workers.unwrap_or(provisions.workers).get();
     let none = BTreeMap::new();
     let previous = provisions.previous.map_or(&none, |plan| &plan.upstreams);
@@ -254,7 +267,7 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
     let material = Material {
         server: &server,
         upstreams: &upstreams,
-        bounds,
+        buffer: &buffer,
         provisions,
     };
     let (built, used) = routes::routes(draft, &config.routes, &material, &mut shelf);
@@ -302,7 +315,8 @@ fn compile(draft: &mut Draft<'_>, mut config: Config, provisions: &Provisions<'_
             .into_iter()
             .filter_map(|(name, upstream)| Some((name.into(), upstream?)))
             .collect(),
-        buffer: bounds,
+        buffer: buffer.bounds,
+        storage: buffer.storage,
         drain_grace: server.drain_grace,
         warnings: Report::default(),
         summary,

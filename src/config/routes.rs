@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::Method;
 use ipnet::IpNet;
 
+use super::buffer::BufferPart;
 use super::document::Place;
 use super::draft::{BYTE, Draft, GIB, HOUR, MILLISECOND};
 use super::file::{self, AckWord};
@@ -36,7 +37,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Material<'a> {
     pub server: &'a ServerPart,
     pub upstreams: &'a Upstreams,
-    pub bounds: Bounds,
+    pub buffer: &'a BufferPart,
     pub provisions: &'a Provisions<'a>,
 }
 
@@ -151,7 +152,8 @@ fn build(
         url_of_scheme(draft, place, written, scheme);
         pattern = pattern.map(|pattern| with_handshakes(pattern, written, scheme));
     }
-    let ack = ack(draft, place, written, preset);
+    let is_durable = material.buffer.storage.is_durable();
+    let ack = ack(draft, place, written, preset, is_durable);
     let default = preset
         .and_then(|preset| preset.deadline)
         .unwrap_or(DEADLINE);
@@ -161,7 +163,7 @@ fn build(
         default,
         (MILLISECOND, HOUR),
     );
-    let bounds = bounds(draft, place, written, material.bounds);
+    let bounds = bounds(draft, place, written, material.buffer.bounds);
 
     // With a step that did not load there is no telling.
     let steps: Vec<Prepared> = steps.into_iter().collect::<Option<_>>()?;
@@ -179,6 +181,7 @@ fn build(
         upstreams,
         share,
         meters,
+        signers: BTreeMap::new(),
     };
     Some(assemble(
         name, written, pattern?, intake, steps, contract, bounds,
@@ -245,7 +248,7 @@ fn assemble(
     pattern: Pattern,
     intake: Intake,
     steps: Vec<Prepared>,
-    contract: Contract,
+    mut contract: Contract,
     bounds: Bounds,
 ) -> Built {
     let names = contract
@@ -292,13 +295,15 @@ fn assemble(
         .collect();
     let making = format!("{written:?} {configs:?} {digests:?}");
     let share = (bounds, Arc::clone(&contract.share));
+    let chain = chain(steps);
+    contract.signers = chain.signers();
     let route = gate::Route {
         name: name.into(),
         body_bytes_max: intake.body_bytes_max,
         body_time: intake.body_time,
         allow: intake.allow,
         public_url: intake.public_url,
-        chain: chain(steps),
+        chain,
         meters: Arc::clone(&contract.meters),
         contract: Arc::new(contract),
         upstreams: names,
@@ -389,6 +394,7 @@ fn ack(
     place: &Place,
     written: &file::Route,
     preset: Option<&Preset>,
+    is_durable: bool,
 ) -> Ack {
     let ack = match (written.ack, preset.map(Preset::ack)) {
         (Some(AckWord::Upstream), _) | (None, None | Some(PresetAck::Upstream)) => Ack::Upstream,
@@ -398,17 +404,22 @@ fn ack(
     let is_lossy = written.lossy == Some(true);
     let at = place.key("ack");
     match ack {
-        Ack::Early if !is_lossy => draft.refuse(
+        Ack::Early if !is_lossy && !is_durable => draft.refuse(
             &at,
             "`early` says 2xx for what a crash would lose: the buffer is in memory",
-            "use `ack = \"buffered\"`, or add `lossy = true` if losing some is acceptable",
+            "add `spool = \"DIR\"` to [buffer], or `lossy = true` here if losing some is acceptable",
+        ),
+        Ack::Early if is_lossy && is_durable => draft.refuse(
+            &place.key("lossy"),
+            "`lossy` means nothing with a spool: nothing is lost",
+            "take it away",
         ),
         Ack::Upstream | Ack::Buffered if is_lossy => draft.refuse(
             &place.key("lossy"),
             format!("`lossy` means nothing with `ack = \"{}\"`", ack.as_str()),
             "take it away; it belongs to `ack = \"early\"`",
         ),
-        Ack::Buffered => {
+        Ack::Buffered if !is_durable => {
             let why = if written.ack.is_none() {
                 preset.map_or(String::new(), |preset| {
                     format!(" (the default for {})", preset.title)
@@ -422,7 +433,7 @@ fn ack(
                 "with `ack = \"upstream\"` the sender keeps what was not delivered, if it calls again",
             );
         }
-        Ack::Early | Ack::Upstream => {}
+        Ack::Early | Ack::Buffered | Ack::Upstream => {}
     }
     ack
 }

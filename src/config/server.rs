@@ -1,4 +1,4 @@
-//! `[server]`, `[admin]`, `[log]` and `[buffer]`.
+//! `[server]`, `[admin]` and `[log]`.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -12,7 +12,6 @@ use super::secrets::{self, TEXT};
 use super::shapes::OneOrMany;
 use super::units::Size;
 use crate::admin;
-use crate::delivery::Bounds;
 use crate::listener::{self, Certificates, HEADERS_MOST, Pair, Part};
 use crate::secret::Secret;
 
@@ -284,27 +283,4 @@ pub(super) fn admin(draft: &mut Draft<'_>, written: &file::Admin) -> Option<admi
         address,
         token: token.map(|token| Arc::new(token.secret)),
     })
-}
-
-pub(super) fn buffer(draft: &mut Draft<'_>, written: &file::Buffer) -> Bounds {
-    let place = Place::root().key("buffer");
-    if written.spool.is_some() {
-        draft.refuse_key(
-            &place.key("spool"),
-            "the durable spool is not in this version",
-            "take it away; `ack = \"upstream\"` loses nothing without one",
-        );
-    }
-    let default = Bounds::default();
-    Bounds {
-        bytes: draft.size(
-            &place.key("max_bytes"),
-            written.max_bytes,
-            default.bytes,
-            (BYTE, Size(usize::MAX)),
-        ),
-        deliveries: written
-            .max_deliveries
-            .map_or(default.deliveries, NonZeroUsize::get),
-    }
 }

@@ -1,4 +1,4 @@
-//! Deliveries that no sender waits for: one worker's schedule, its runner, and the flush at the end.
+//! Deliveries that no sender waits for: one worker's schedule and its runner.
 //!
 //! The runner is a task that exists while something waits. It takes what is due under a lease and makes
 //! each attempt in a task of its own; a lease that is dropped without a verdict goes back.
@@ -16,13 +16,14 @@ use super::calls::Calls;
 use super::dead::Home;
 use super::entrance::Pass;
 use super::hand::Exchange;
+use super::keep::{Ahead, Keeping};
 use super::lease::{Bell, Lease};
-use super::outcome::Outcome;
 use super::road::Road;
 use super::schedule::{Admission, Schedule, Take};
 use super::stored::{Stored, Tried};
-use super::{Buffer, DeadLetters, Delivery, Duplicates, Next, Promise};
+use super::{Buffer, Commons, DeadLetters, Delivery, Duplicates, Promise};
 use crate::drain::Watch;
+use crate::spool::Entry;
 use crate::telemetry::{Event, Telemetry};
 use crate::webhook::WebhookId;
 
@@ -75,8 +76,9 @@ pub(super) struct Worker<R> {
     pub(super) duplicates: Arc<Duplicates>,
     pub(super) telemetry: Telemetry,
     pub(super) watch: Watch,
+    pub(super) keeping: Keeping,
     buffer: Buffer,
-    dead: Arc<DeadLetters>,
+    pub(super) dead: Arc<DeadLetters>,
     state: Mutex<State>,
     /// Something was pushed, or an attempt ended.
     pub(super) changed: Notify,
@@ -88,9 +90,19 @@ pub(super) struct Worker<R> {
 pub(super) struct State {
     pub(super) schedule: Schedule<Box<Stored>>,
     /// Attempts in flight that no sender waits for, by ticket.
-    flying: BTreeMap<u64, (Left, Promise)>,
+    pub(super) flying: BTreeMap<u64, Flight>,
     tickets: u64,
     pub(super) runner: Runner,
+}
+
+/// An attempt in flight that no sender waits for.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) name: Left,
+    pub(super) promise: Promise,
+    pub(super) entry: Option<Arc<Entry>>,
+    /// What could still be written of it.
+    pub(super) ahead: Option<Ahead>,
 }
 
 /// Who takes from the schedule.
@@ -104,15 +116,14 @@ pub(super) enum Runner {
 }
 
 impl<R: Road> Worker<R> {
-    pub(super) fn new(
-        road: R,
-        index: usize,
-        buffer: Buffer,
-        dead: Arc<DeadLetters>,
-        duplicates: Arc<Duplicates>,
-        telemetry: Telemetry,
-        watch: Watch,
-    ) -> Self {
+    pub(super) fn new(road: R, index: usize, commons: Commons, watch: Watch) -> Self {
+        let Commons {
+            buffer,
+            dead,
+            duplicates,
+            telemetry,
+            keeping,
+        } = commons;
         let state = State {
             schedule: Schedule::new(PLACES),
             flying: BTreeMap::new(),
@@ -126,6 +137,7 @@ impl<R: Road> Worker<R> {
             duplicates,
             telemetry,
             watch,
+            keeping,
             buffer,
             dead,
             state,
@@ -145,10 +157,13 @@ impl<R: Road> Worker<R> {
     ///
     /// Also called from destructors, so it must not panic where there is no runtime any more.
     pub(super) fn push(self: &Arc<Self>, delivery: Delivery, due: Instant) {
-        self.store(Box::new(Stored::new(delivery)), due);
+        let mut stored = Box::new(Stored::new(delivery));
+        self.note(&mut stored, due, None);
+        self.enqueue(stored, due);
     }
 
-    fn store(self: &Arc<Self>, delivery: Box<Stored>, due: Instant) {
+    /// The same for one of which everything is written that will be.
+    pub(super) fn enqueue(self: &Arc<Self>, delivery: Box<Stored>, due: Instant) {
         let mut state = self.state();
         if state.runner == Runner::Gone {
             drop(state);
@@ -174,7 +189,7 @@ impl<R: Road> Worker<R> {
     }
 
     /// Where this worker's tasks run; known since its first one.
-    fn home(&self) -> Option<&Handle> {
+    pub(super) fn home(&self) -> Option<&Handle> {
         if self.home.get().is_none() {
             let here = Handle::try_current().ok()?;
             return Some(self.home.get_or_init(|| here));
@@ -183,12 +198,30 @@ impl<R: Road> Worker<R> {
     }
 
     /// Finishes an exchange whose sender has gone or was answered, in a task of its own.
-    pub(super) fn see_to(self: &Arc<Self>, exchange: Exchange, promise: Promise, name: Left) {
+    pub(super) fn see_to(
+        self: &Arc<Self>,
+        exchange: Exchange,
+        promise: Promise,
+        name: Left,
+        ahead: Option<Ahead>,
+    ) {
         // Without a runtime the process is past its end, and so is the exchange.
         if Handle::try_current().is_err() {
             return;
         }
-        let ticket = self.state().fly(name, promise);
+        if promise == Promise::Held
+            && self.spool().is_some()
+            && let Some(ahead) = ahead.as_ref().filter(|ahead| !ahead.entry.is_asked())
+        {
+            ahead.entry.keep_later(ahead.row());
+        }
+        let entry = ahead.as_ref().map(|ahead| Arc::clone(&ahead.entry));
+        let ticket = self.state().fly(Flight {
+            name,
+            promise,
+            entry,
+            ahead,
+        });
         let worker = Arc::clone(self);
         self.watch.spawn(async move {
             let (mut delivery, outcome) = exchange.await;
@@ -199,33 +232,6 @@ impl<R: Road> Worker<R> {
             worker.settle(delivery, outcome);
             worker.land(ticket);
         });
-    }
-
-    /// Gives a delivery up whose sender was told that we have it.
-    pub(super) fn bury(self: &Arc<Self>, mut delivery: Delivery, reason: &str) {
-        self.telemetry.emit(&Event::GaveUp {
-            id: delivery.webhook.id,
-            route: &delivery.contract.meters,
-            upstream: delivery.upstream.meters(),
-            attempts: delivery.attempts,
-            reason,
-        });
-        // Its sender was told that we have it, and will not repeat it.
-        if let Some(writes) = delivery.writes.take() {
-            writes.keep();
-        }
-        let arrival = delivery.webhook.arrival;
-        let given_up = arrival.wall() + arrival.instant.elapsed();
-        let mut stored = Stored::new(delivery);
-        // Who comes after it goes on.
-        stored.place = None;
-        self.home();
-        self.dead.add(
-            &(Arc::clone(self) as Arc<dyn Home>),
-            stored,
-            given_up,
-            reason,
-        );
     }
 
     /// The deliveries of a webhook that are held here.
@@ -239,8 +245,8 @@ impl<R: Road> Worker<R> {
             next_in: due.map(|due| due.saturating_duration_since(now)),
             tried: stored.history.tried().to_vec(),
         });
-        let flying = state.flying.values().filter(|(left, _)| left.id == id);
-        let flying = flying.map(|(left, _)| Found {
+        let flying = state.flying.values().map(|flight| &flight.name);
+        let flying = flying.filter(|left| left.id == id).map(|left| Found {
             upstream: Arc::clone(&left.upstream),
             route: Arc::clone(&left.route),
             attempts: None,
@@ -254,35 +260,8 @@ impl<R: Road> Worker<R> {
         self.state().schedule.len()
     }
 
-    pub(super) async fn flush(self: &Arc<Self>, grace: Duration) -> Vec<Left> {
-        let now = Instant::now();
-        {
-            let mut state = self.state();
-            state.runner = Runner::Flush;
-            state.schedule.hurry(now);
-        }
-        self.changed.notify_waiters();
-        Arc::clone(self).run(Runner::Flush, Some(now + grace)).await;
-
-        let mut state = self.state();
-        state.runner = Runner::Gone;
-        let waiting = state.schedule.clear();
-        let flying = std::mem::take(&mut state.flying).into_values();
-        drop(state);
-        let left: Vec<Left> = waiting
-            .iter()
-            .map(|delivery| (delivery.name(), delivery.promise))
-            .chain(flying)
-            .filter(|(_, promise)| *promise == Promise::Held)
-            .map(|(left, _)| left)
-            .collect();
-        left.iter().for_each(|left| self.lose(left));
-        self.tell_fill();
-        left
-    }
-
     /// Takes what is due until nothing waits, `until`, or somebody else runs.
-    async fn run(self: Arc<Self>, runner: Runner, until: Option<Instant>) {
+    pub(super) async fn run(self: Arc<Self>, runner: Runner, until: Option<Instant>) {
         let mut calls = Calls::default();
         loop {
             let changed = self.changed.notified();
@@ -300,9 +279,17 @@ impl<R: Road> Worker<R> {
                         let name = stored.name();
                         let lane = Arc::clone(&name.upstream);
                         let promise = stored.promise;
-                        let ticket = state.fly(name.clone(), promise);
                         drop(state);
-                        let delivery = stored.wake();
+                        let mut delivery = stored.wake();
+                        if let Some(delivery) = &mut delivery {
+                            self.number(delivery);
+                        }
+                        let ticket = self.state().fly(Flight {
+                            name: name.clone(),
+                            promise,
+                            entry: delivery.as_ref().and_then(|woken| woken.entry.clone()),
+                            ahead: delivery.as_ref().and_then(|woken| self.ahead(woken)),
+                        });
                         if delivery.is_none() && promise == Promise::Held {
                             self.lose(&name);
                         }
@@ -371,63 +358,6 @@ impl<R: Road> Worker<R> {
         take
     }
 
-    /// After an attempt that no sender waits for.
-    pub(super) fn settle(self: &Arc<Self>, mut delivery: Delivery, outcome: Outcome) {
-        let failed = match outcome {
-            // Its sender still has it, and its repeat must hear the same.
-            Outcome::Delivered(answer) | Outcome::Final(answer)
-                if delivery.promise == Promise::Open =>
-            {
-                delivery.accept_late(answer);
-                drop(delivery);
-                return self.tell_fill();
-            }
-            Outcome::Delivered(_) => {
-                delivery.accept();
-                drop(delivery);
-                return self.tell_fill();
-            }
-            Outcome::Final(answer) => {
-                return self.end(delivery, &format!("answered {}", answer.status.as_u16()));
-            }
-            Outcome::Failed(failed) => failed,
-        };
-        match delivery.after_failure(failed.retry_after) {
-            Next::GiveUp => self.end(delivery, &failed.reason),
-            Next::RetryIn(delay) => {
-                let due = Instant::now() + delay;
-                if delivery.promise == Promise::Open && due >= delivery.deadline() {
-                    // Its sender would have been told to try again.
-                    return;
-                }
-                self.announce(&delivery, delay);
-                self.push(delivery, due);
-            }
-        }
-    }
-
-    /// No further attempt: a dead letter, unless the sender still has it.
-    fn end(self: &Arc<Self>, delivery: Delivery, reason: &str) {
-        if delivery.promise == Promise::Held {
-            self.bury(delivery, reason);
-            self.tell_fill();
-        }
-    }
-
-    fn leave(&self, delivery: &Stored) {
-        if delivery.promise == Promise::Held {
-            self.lose(&delivery.name());
-        }
-    }
-
-    fn lose(&self, name: &Left) {
-        self.telemetry.emit(&Event::LeftBehind {
-            id: name.id,
-            route: &name.route,
-            upstream: &name.upstream,
-        });
-    }
-
     pub(super) fn land(&self, ticket: u64) {
         self.state().flying.remove(&ticket);
         self.changed.notify_one();
@@ -457,20 +387,21 @@ impl<R: Road> Home for Worker<R> {
         }
         let now = Instant::now();
         (stored.since, stored.spent) = (now, stored.attempts);
-        self.store(Box::new(stored), now);
+        self.note(&mut stored, now, None);
+        self.enqueue(Box::new(stored), now);
         Ok(())
     }
 }
 
 impl State {
-    fn fly(&mut self, name: Left, promise: Promise) -> u64 {
+    fn fly(&mut self, flight: Flight) -> u64 {
         self.tickets += 1;
-        self.flying.insert(self.tickets, (name, promise));
+        self.flying.insert(self.tickets, flight);
         self.tickets
     }
 }
 
-async fn sleep_until(when: Option<Instant>) {
+pub(super) async fn sleep_until(when: Option<Instant>) {
     match when {
         Some(when) => tokio::time::sleep_until(when).await,
         None => std::future::pending().await,

@@ -2,7 +2,7 @@
 //!
 //! Only the accounting lives here; what waits is in each worker's schedule. A place is taken before the
 //! first attempt, so memory is bounded whether upstreams answer or not, and it is given back when the
-//! [`Permit`] is dropped, so no path can forget it. This is the seam behind which a durable spool can stand.
+//! [`Permit`] is dropped, so no path can forget it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -61,6 +61,11 @@ impl Account {
                 fits.then(|| Amount { bytes, deliveries }.pack())
             })
             .is_ok()
+    }
+
+    /// Whatever the bounds are.
+    fn add(&self, amount: Amount) {
+        self.filled.fetch_add(amount.pack(), Ordering::Relaxed);
     }
 
     fn give_back(&self, amount: Amount) {
@@ -221,6 +226,21 @@ impl Share {
             amount,
             _common: None,
         })
+    }
+
+    /// The place of a delivery that has one already, from before this process: no bound can refuse it.
+    pub(super) fn restore(self: &Arc<Self>, bytes: usize) -> Permit {
+        let amount = Amount {
+            bytes: bytes as u64,
+            deliveries: 1,
+        };
+        self.account.add(amount);
+        self.whole.account.add(amount);
+        Permit {
+            share: Arc::clone(self),
+            amount,
+            _common: None,
+        }
     }
 
     fn take(&self, amount: Amount) -> bool {

@@ -12,8 +12,10 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::packed::Packed;
+use super::record::Dead;
 use super::stored::{Stored, Tried};
 use super::{Contract, Upstream};
+use crate::spool::Spool;
 use crate::webhook::{Webhook, WebhookId};
 
 /// An operator reads a list of this length; more is a trend and belongs in the metrics.
@@ -164,6 +166,10 @@ impl DeadLetters {
     pub fn discard(&self, filter: &Filter) -> usize {
         // Dropped after the lock is.
         let discarded = self.desk().take(filter);
+        let entries = discarded
+            .iter()
+            .filter_map(|letter| letter.stored.entry.as_ref());
+        entries.for_each(|entry| entry.settle());
         discarded.len()
     }
 
@@ -195,6 +201,24 @@ impl DeadLetters {
             }
         }
         replayed
+    }
+
+    /// Writes those that are in memory alone to the spool, soon.
+    pub fn spill(&self, spool: &Spool) {
+        for letter in &mut self.desk().letters {
+            let stored = &mut letter.stored;
+            if stored.is_asked() {
+                continue;
+            }
+            let given_up = letter.given_up.duration_since(stored.packed.arrived());
+            let dead = Dead {
+                reason: Arc::clone(&letter.reason),
+                given_up: given_up.unwrap_or_default(),
+            };
+            let row = stored.row(&stored.state(stored.arrival, Some(dead)));
+            let entry = stored.entry.get_or_insert_with(|| spool.entry());
+            entry.keep_later(row);
+        }
     }
 
     pub(super) fn add(

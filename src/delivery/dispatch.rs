@@ -9,18 +9,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::background::{Found, Left, Worker};
+use super::background::{Found, Worker};
 use super::duplicates::{Reservation, Seen};
+use super::flush::Rest;
 use super::hand::{Carried, Hand};
+use super::keep::Keeping;
 use super::order::Place;
 use super::road::{Road, Sockets};
 use super::stored::History;
+use super::take_up::TakenUp;
 use super::{
     Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
     Origin, Promise, Upstream, overlay_weight,
 };
 use crate::drain::Watch;
 use crate::plugin::{Accepted, Writes};
+use crate::spool::Unkept;
 use crate::telemetry::Telemetry;
 use crate::webhook::{Overlay, Webhook, WebhookId};
 
@@ -28,8 +32,27 @@ use crate::webhook::{Overlay, Webhook, WebhookId};
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// By then the next process listens, or a balancer has noticed that this one does not.
 pub(super) const DRAINING_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// An operator makes room, or a disk is changed: that takes minutes, and some senders come back sooner.
+pub(super) const UNKEPT: Acknowledgement = Acknowledgement::Unkept {
+    retry_after: Duration::from_secs(30),
+};
 /// For what cannot be delivered as it stands, and for a repeat of what is being delivered.
 const UNDECIDED_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What the workers of a process have in common; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Commons {
+    /// Accepted deliveries that wait, all routes together.
+    pub buffer: Buffer,
+    /// Deliveries that were given up.
+    pub dead: Arc<DeadLetters>,
+    /// Keys of accepted deliveries.
+    pub duplicates: Arc<Duplicates>,
+    /// Where events go.
+    pub telemetry: Telemetry,
+    /// Where what is held is.
+    pub keeping: Keeping,
+}
 
 /// One worker's deliveries; cheap to clone.
 #[derive(Clone, Debug)]
@@ -70,17 +93,14 @@ struct Planned {
 impl Dispatch {
     /// For worker number `worker`, whose connections it uses.
     #[must_use]
-    pub fn new(
-        worker: usize,
-        buffer: Buffer,
-        dead: Arc<DeadLetters>,
-        duplicates: Arc<Duplicates>,
-        telemetry: Telemetry,
-        watch: Watch,
-    ) -> Self {
-        Self(Desk::new(
-            Sockets, worker, buffer, dead, duplicates, telemetry, watch,
-        ))
+    pub fn new(worker: usize, commons: Commons, watch: Watch) -> Self {
+        Self(Desk::new(Sockets, worker, commons, watch))
+    }
+
+    /// Takes up what an earlier process left; to be called on this worker's runtime before it serves,
+    /// with nothing too. Later, what a reload has found a place for may be taken up from anywhere.
+    pub fn take_up(&self, taken: TakenUp) {
+        self.0.worker.take_up(taken);
     }
 
     /// Delivers a webhook as its route's contract says; to be called on this worker's runtime.
@@ -96,11 +116,12 @@ impl Dispatch {
     }
 
     /// Attempts everything that waits, due or not, and again by policy, until nothing is left or
-    /// `grace` is over; then names what was acknowledged and is not delivered.
+    /// `grace` is over; then names what was acknowledged and is not delivered. With a spool, only what is
+    /// under way is waited for: the rest is on disk.
     ///
     /// To be called on this worker's runtime once, after the end was asked for and the senders'
     /// connections have been served; dropping the future stops the attempts that have not begun.
-    pub async fn flush(&self, grace: Duration) -> Vec<Left> {
+    pub async fn flush(&self, grace: Duration) -> Rest {
         self.0.worker.flush(grace).await
     }
 
@@ -130,23 +151,15 @@ impl Dispatch {
 }
 
 impl<R: Road> Desk<R> {
-    pub(super) fn new(
-        road: R,
-        worker: usize,
-        buffer: Buffer,
-        dead: Arc<DeadLetters>,
-        duplicates: Arc<Duplicates>,
-        telemetry: Telemetry,
-        watch: Watch,
-    ) -> Self {
-        let worker = Worker::new(road, worker, buffer, dead, duplicates, telemetry, watch);
+    pub(super) fn new(road: R, worker: usize, commons: Commons, watch: Watch) -> Self {
+        let worker = Worker::new(road, worker, commons, watch);
         Self {
             worker: Arc::new(worker),
         }
     }
 
     #[cfg(test)]
-    pub(super) async fn flush(&self, grace: Duration) -> Vec<Left> {
+    pub(super) async fn flush(&self, grace: Duration) -> Rest {
         self.worker.flush(grace).await
     }
 
@@ -180,11 +193,11 @@ impl<R: Road> Desk<R> {
         };
         match admitted {
             admitted if contract.ack == Ack::Early => {
-                let now = Instant::now();
-                admitted
-                    .into_iter()
-                    .for_each(|delivery| worker.hold(delivery, now));
-                Acknowledgement::Held
+                let held = worker.hold_all(admitted.into_iter(), Instant::now()).await;
+                match held {
+                    Ok(()) => Acknowledgement::Held,
+                    Err(Unkept) => UNKEPT,
+                }
             }
             Admitted::One(delivery) => match Hand::new(worker, delivery).carry().await {
                 Carried::Delivered(answer) | Carried::Refused(answer, _) => {
@@ -223,6 +236,7 @@ impl<R: Road> Desk<R> {
             writes,
             place: planned.place.map(Box::new),
             permit,
+            entry: None,
         };
         if let (
             [upstream],
@@ -359,6 +373,11 @@ impl<R: Road> Desk<R> {
             for (answer, delivery) in refused {
                 self.worker
                     .bury(*delivery, &format!("answered {}", answer.status.as_u16()));
+            }
+            if let Some(spool) = self.worker.spool()
+                && spool.synced().await == Err(Unkept)
+            {
+                return UNKEPT;
             }
             return match answer {
                 Some(answer) if !held => Acknowledgement::Answered(answer),

@@ -82,6 +82,23 @@ impl Duplicates {
         Self { marks, answers }
     }
 
+    /// Marks a key that was accepted before this process began, `ago`.
+    pub(super) fn remember(
+        &self,
+        route: &Arc<str>,
+        upstream: &Arc<str>,
+        dedupe: &crate::webhook::Dedupe,
+        ago: Duration,
+    ) {
+        let ttl = dedupe.ttl.min(TTL_MAX).saturating_sub(ago);
+        let key = Arc::new(Key {
+            route: Arc::clone(route),
+            upstream: Arc::clone(upstream),
+            key: dedupe.key.clone(),
+        });
+        self.marks.insert(key, Mark::Accepted { ttl });
+    }
+
     pub(super) fn reserve(
         self: &Arc<Self>,
         route: &Arc<str>,

@@ -10,11 +10,13 @@ use tokio::time::Instant;
 
 use super::background::{Left, Worker};
 use super::breaker::{Sign, Turn};
-use super::dispatch::DRAINING_RETRY_AFTER;
+use super::dispatch::{DRAINING_RETRY_AFTER, UNKEPT};
 use super::entrance::{Entry, Pass};
+use super::keep::Ahead;
 use super::outcome::Outcome;
 use super::road::Road;
 use super::{Ack, Acknowledgement, Answer, Cause, Delivery, Next, Promise};
+use crate::spool::Unkept;
 use crate::telemetry::Event;
 
 /// Less is not worth a sender's while: connections and queues need about as long to recover.
@@ -46,6 +48,10 @@ pub(super) struct Hand<R: Road> {
     is_cut_off: bool,
     /// Why the last attempt failed.
     failed: Option<Cause>,
+    /// What would be written of the delivery while it is inside its exchange.
+    ahead: Option<Ahead>,
+    /// Its sender was told to come back, while the exchange goes on.
+    is_refused: bool,
 }
 
 enum Holding {
@@ -56,7 +62,10 @@ enum Holding {
 }
 
 impl<R: Road> Hand<R> {
-    pub(super) fn new(worker: &Arc<Worker<R>>, delivery: Delivery) -> Self {
+    pub(super) fn new(worker: &Arc<Worker<R>>, mut delivery: Delivery) -> Self {
+        if delivery.contract.ack != Ack::Upstream {
+            worker.number(&mut delivery);
+        }
         let mut hand = Self {
             worker: Arc::clone(worker),
             name: Left::of(&delivery),
@@ -64,6 +73,8 @@ impl<R: Road> Hand<R> {
             deadline: delivery.deadline(),
             is_cut_off: delivery.cut_off().is_some(),
             failed: None,
+            ahead: Ahead::of(&delivery),
+            is_refused: false,
             held: Holding::Nothing,
         };
         hand.begin(delivery);
@@ -82,7 +93,7 @@ impl<R: Road> Hand<R> {
                         cause: Cause::Timeout,
                         retry_after: RETRY_AFTER_MIN,
                     }),
-                    Ack::Buffered | Ack::Early => Carried::Held,
+                    Ack::Buffered | Ack::Early => self.written_ahead().await,
                 };
             };
             let failed = match outcome {
@@ -103,8 +114,7 @@ impl<R: Road> Hand<R> {
                 }
                 Next::RetryIn(delay) if self.ack != Ack::Upstream && !draining => {
                     self.worker.announce(&delivery, delay);
-                    self.worker.hold(delivery, Instant::now() + delay);
-                    return Carried::Held;
+                    return self.hold(delivery, Instant::now() + delay).await;
                 }
                 Next::RetryIn(delay) => {
                     let asked = failed.retry_after.unwrap_or(delay);
@@ -137,8 +147,7 @@ impl<R: Road> Hand<R> {
         match leave {
             Ok(pass) => self.exchange(*delivery, pass),
             Err(due) if self.ack != Ack::Upstream && !self.worker.watch.is_requested() => {
-                self.worker.hold(*delivery, due);
-                return Err(Carried::Held);
+                return Err(self.hold(*delivery, due).await);
             }
             Err(due) => {
                 let asked = due.saturating_duration_since(Instant::now());
@@ -165,6 +174,27 @@ impl<R: Road> Hand<R> {
         };
         self.held = Holding::Nothing;
         Some(ended)
+    }
+
+    /// Holds it, on disk first where there is a spool.
+    async fn hold(&mut self, delivery: Delivery, due: Instant) -> Carried {
+        let held = self.worker.hold_all(std::iter::once(delivery), due).await;
+        match held {
+            Ok(()) => Carried::Held,
+            Err(Unkept) => Carried::Failed(UNKEPT),
+        }
+    }
+
+    /// The same for one that is inside its exchange, which goes on without its sender.
+    async fn written_ahead(&mut self) -> Carried {
+        if let (Some(spool), Some(ahead)) = (self.worker.spool(), &self.ahead) {
+            let row = (Arc::clone(&ahead.entry), ahead.row());
+            if spool.keep(vec![row]).await == Err(Unkept) {
+                self.is_refused = true;
+                return Carried::Failed(UNKEPT);
+            }
+        }
+        Carried::Held
     }
 
     /// Waits for the next attempt and begins it; the end of the process cuts the wait short.
@@ -255,12 +285,15 @@ impl<R: Road> Drop for Hand<R> {
     fn drop(&mut self) {
         let promise = match self.ack {
             Ack::Upstream => Promise::Open,
+            _ if self.is_refused => Promise::Open,
             Ack::Buffered | Ack::Early => Promise::Held,
         };
         match std::mem::replace(&mut self.held, Holding::Nothing) {
             Holding::Nothing => {}
             Holding::Exchange(exchange) => {
-                self.worker.see_to(exchange, promise, self.name.clone());
+                let ahead = self.ahead.take();
+                self.worker
+                    .see_to(exchange, promise, self.name.clone(), ahead);
             }
             Holding::Delivery(mut delivery, due) => {
                 delivery.promise = promise;

@@ -26,8 +26,10 @@ mod dead;
 mod dispatch;
 mod duplicates;
 mod entrance;
+mod flush;
 mod hand;
 mod head;
+mod keep;
 mod lease;
 mod one;
 mod order;
@@ -35,16 +37,20 @@ mod outcome;
 mod packed;
 mod pool;
 mod rate;
+mod record;
 mod request;
 mod retry;
 mod road;
 mod schedule;
+mod settle;
 mod stored;
+mod take_up;
 mod trace;
 mod two;
 mod upstream;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -56,20 +62,24 @@ pub use background::{Found, Left};
 pub use breaker::{BreakerSettings, BreakerState};
 pub use buffer::{Bounds, Buffer, Permit, Share};
 pub use dead::{DeadLetter, DeadLetters, Filter, Replayed};
-pub use dispatch::Dispatch;
+pub use dispatch::{Commons, Dispatch};
 pub use duplicates::Duplicates;
 pub use entrance::Restraint;
+pub use flush::Rest;
 pub use head::HOOKGATE_ID;
+pub use keep::{Keeping, Storage};
 pub use outcome::{Answer, BODY_BYTES_MAX};
 pub use rate::Rate;
 pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
 pub use stored::Tried;
+pub use take_up::{Plans, TakenUp};
 pub use upstream::{Upstream, UpstreamError, UpstreamHealth, UpstreamSettings, UpstreamUrl};
 
 use crate::http1::Limits;
 use crate::plugin::Writes;
+use crate::spool::Entry;
 use crate::telemetry::RouteMeters;
-use crate::webhook::{Change, Overlay, Webhook};
+use crate::webhook::{Change, Overlay, Sign, Webhook};
 use duplicates::Reservation;
 use order::Place;
 use packed::Packed;
@@ -120,7 +130,12 @@ pub struct Contract {
     pub share: Arc<Share>,
     /// This route's meters.
     pub meters: Arc<RouteMeters>,
+    /// What its plugins may have signed with, by name: a delivery from the spool has no more than that.
+    pub signers: Signers,
 }
+
+/// By the names that they give themselves.
+pub type Signers = BTreeMap<Box<str>, Arc<dyn Sign>>;
 
 /// What the sender may be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +146,11 @@ pub enum Acknowledgement {
     Held,
     /// Its dedupe key was accepted before, and its sender has heard the answer: 200.
     Duplicate,
+    /// It could not be written to the spool: 503.
+    Unkept {
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// No room in the buffer: 503.
     Full {
         /// When to come back.
@@ -224,6 +244,8 @@ struct Delivery {
     place: Option<Box<Place>>,
     /// Given back when the delivery ends, whichever way.
     permit: Permit,
+    /// Its row in the spool, written or not; none without a spool.
+    entry: Option<Arc<Entry>>,
 }
 
 impl Delivery {
@@ -256,6 +278,13 @@ impl Delivery {
             reservation.keep_with(answer);
         }
         self.keep_writes();
+    }
+
+    /// It has ended well: nothing of it stays on disk.
+    fn settle(&self) {
+        if let Some(entry) = &self.entry {
+            entry.settle();
+        }
     }
 
     fn keep_writes(&mut self) {

@@ -1,4 +1,4 @@
-//! A webhook in one piece of memory: what is held while it waits, and what a spool would write.
+//! A webhook in one piece of memory: what is held while it waits, and what a spool writes.
 //!
 //! Packed, a webhook weighs its bytes and a few dozen more, and unpacking does not copy its body.
 
@@ -50,6 +50,23 @@ impl Packed {
         }
         out.extend_from_slice(&webhook.body);
         Self(out.into())
+    }
+
+    /// Bytes that were packed before.
+    pub(super) fn stored(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// As they are stored.
+    pub(super) fn bytes(&self) -> &Arc<[u8]> {
+        &self.0
+    }
+
+    /// Whose webhook's; nothing where they are none's.
+    pub(super) fn id(&self) -> Option<WebhookId> {
+        let (version, rest) = self.0.split_first()?;
+        let id = rest.first_chunk().filter(|_| *version == VERSION)?;
+        Some(WebhookId::from_bytes(*id))
     }
 
     /// How many there are.
@@ -123,18 +140,18 @@ impl Packed {
     }
 }
 
-fn text<T: for<'a> From<&'a str>>(bytes: &[u8]) -> Option<T> {
+pub(super) fn text<T: for<'a> From<&'a str>>(bytes: &[u8]) -> Option<T> {
     std::str::from_utf8(bytes).ok().map(T::from)
 }
 
 /// A length and the bytes.
-fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
     put_number(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 
 /// Nothing is the length 0, and everything else is one longer than it is.
-fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+pub(super) fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         None => put_number(out, 0),
         Some(bytes) => {
@@ -145,7 +162,7 @@ fn put_optional(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 /// Seven bits a byte, the lowest first.
-fn put_number(out: &mut Vec<u8>, mut number: usize) {
+pub(super) fn put_number(out: &mut Vec<u8>, mut number: usize) {
     while number > 0x7f {
         out.push(0x80 | low_bits(number));
         number >>= 7;
@@ -157,7 +174,7 @@ fn low_bits(number: usize) -> u8 {
     u8::try_from(number & 0x7f).unwrap_or_default()
 }
 
-fn get_number(bytes: &mut Bytes) -> Option<usize> {
+pub(super) fn get_number(bytes: &mut Bytes) -> Option<usize> {
     let mut number = 0;
     for shift in (0..usize::BITS).step_by(7) {
         let byte = bytes.try_get_u8().ok()?;
@@ -169,19 +186,19 @@ fn get_number(bytes: &mut Bytes) -> Option<usize> {
     None
 }
 
-fn get(bytes: &mut Bytes) -> Option<Bytes> {
+pub(super) fn get(bytes: &mut Bytes) -> Option<Bytes> {
     let length = get_number(bytes)?;
     (length <= bytes.len()).then(|| bytes.split_to(length))
 }
 
-fn get_optional(bytes: &mut Bytes) -> Option<Option<Bytes>> {
+pub(super) fn get_optional(bytes: &mut Bytes) -> Option<Option<Bytes>> {
     match get_number(bytes)? {
         0 => Some(None),
         length => (length - 1 <= bytes.len()).then(|| Some(bytes.split_to(length - 1))),
     }
 }
 
-fn array<const N: usize>(bytes: &mut Bytes) -> Option<[u8; N]> {
+pub(super) fn array<const N: usize>(bytes: &mut Bytes) -> Option<[u8; N]> {
     let mut array = [0; N];
     bytes.try_copy_to_slice(&mut array).ok()?;
     Some(array)

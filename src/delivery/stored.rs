@@ -13,9 +13,11 @@ use super::buffer::Permit;
 use super::duplicates::Reservation;
 use super::order::Place;
 use super::packed::Packed;
+use super::record::{self, Dead, Record, State};
 use super::schedule::Waits;
 use super::{Contract, Delivery, Origin, Promise, Upstream, overlay_weight};
 use crate::plugin::Writes;
+use crate::spool::{Entry, Row};
 use crate::webhook::{Overlay, Webhook, WebhookId};
 
 /// Failed attempts that are remembered with their reasons: the last ones tell how it is.
@@ -80,6 +82,8 @@ pub(super) struct Stored {
     writes: Option<Writes>,
     /// Only a dead letter may have none.
     pub(super) permit: Option<Permit>,
+    /// Its row in the spool, written or not; none without a spool.
+    pub(super) entry: Option<Arc<Entry>>,
 }
 
 impl Stored {
@@ -116,7 +120,84 @@ impl Stored {
             place: delivery.place,
             writes: delivery.writes,
             permit: Some(permit),
+            entry: delivery.entry,
         }
+    }
+
+    /// One that was kept on disk; `arrival` is the webhook's on this process's clock. Nothing where the
+    /// bytes are no webhook's.
+    pub(super) fn kept(
+        record: Record,
+        packed: Packed,
+        arrival: Instant,
+        ways: (Arc<Contract>, Arc<Upstream>),
+        entry: Arc<Entry>,
+    ) -> Option<Self> {
+        let (contract, upstream) = ways;
+        let Record { overlay, state, .. } = record;
+        let place = overlay.ordering_key.as_ref();
+        let place = place.filter(|_| state.dead.is_none());
+        let place = place.map(|key| Box::new(contract.share.lines().join(upstream.name(), key)));
+        let mut stored = Self {
+            id: packed.id()?,
+            packed,
+            arrival,
+            overlay: (overlay != Overlay::default()).then(|| Box::new(overlay)),
+            since: arrival + state.since,
+            attempts: state.attempts,
+            spent: state.spent,
+            history: History(state.tried),
+            promise: Promise::Held,
+            reservation: None,
+            place,
+            writes: None,
+            permit: None,
+            entry: Some(entry),
+            upstream,
+            contract,
+        };
+        stored.webhook()?;
+        if state.dead.is_none() {
+            let permit = stored.contract.share.restore(stored.weight());
+            stored.permit = Some(permit);
+        }
+        Some(stored)
+    }
+
+    /// Its sender has been told that we have it.
+    pub(super) fn accept(&mut self) {
+        self.promise = Promise::Held;
+        if let Some(reservation) = self.reservation.take() {
+            reservation.keep();
+        }
+        if let Some(writes) = self.writes.take() {
+            writes.keep();
+        }
+    }
+
+    /// Whether it is on disk, or soon will be.
+    pub(super) fn is_asked(&self) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.is_asked())
+    }
+
+    /// What has become of it; due at that moment, or dead.
+    pub(super) fn state(&self, due: Instant, dead: Option<Dead>) -> State {
+        State {
+            upstream: Arc::clone(self.upstream.name()),
+            attempts: self.attempts,
+            spent: self.spent,
+            since: self.since.saturating_duration_since(self.arrival),
+            due: due.saturating_duration_since(self.arrival),
+            tried: self.history.0.clone(),
+            dead,
+        }
+    }
+
+    /// All that a spool keeps of it.
+    pub(super) fn row(&self, state: &State) -> Row {
+        let nothing = Overlay::default();
+        let overlay = self.overlay.as_deref().unwrap_or(&nothing);
+        record::row(&self.contract.meters.name, overlay, state, &self.packed)
     }
 
     /// Ready for an attempt; nothing if it holds no place, or is no webhook any more.
@@ -137,6 +218,7 @@ impl Stored {
             place: self.place,
             writes: self.writes,
             permit: self.permit?,
+            entry: self.entry,
         })
     }
 

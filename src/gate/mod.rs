@@ -259,6 +259,7 @@ impl Gate {
             Acknowledgement::Answered(answer) => Reply::Answered(answer),
             Acknowledgement::Held => Reply::Held,
             Acknowledgement::Duplicate => Reply::Duplicate,
+            Acknowledgement::Unkept { retry_after } => Reply::Unkept { retry_after },
             Acknowledgement::Full { retry_after } => Reply::Full { retry_after },
             Acknowledgement::Draining { .. } => Reply::Draining,
             Acknowledgement::Unavailable { cause, retry_after } => {

@@ -49,6 +49,8 @@ pub(super) enum Reply {
     Rejected { status: u16 },
     /// A plugin could not do its work.
     PluginFailed { temporary: bool },
+    /// The spool cannot be written.
+    Unkept { retry_after: Duration },
     /// No room in the buffer.
     Full { retry_after: Duration },
     /// The process is ending.
@@ -76,9 +78,10 @@ impl Reply {
             }
             Self::PluginFailed { temporary: false } => StatusCode::INTERNAL_SERVER_ERROR,
             // 503 and not 429: the sender did nothing wrong, and most retry on 5xx only.
-            Self::PluginFailed { temporary: true } | Self::Full { .. } | Self::Draining => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::PluginFailed { temporary: true }
+            | Self::Unkept { .. }
+            | Self::Full { .. }
+            | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unavailable { cause, .. } => match cause {
                 Cause::Timeout => StatusCode::GATEWAY_TIMEOUT,
                 Cause::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -98,6 +101,7 @@ impl Reply {
             Self::Responded(_) => "responded",
             Self::Rejected { .. } => "rejected",
             Self::PluginFailed { .. } => "failed",
+            Self::Unkept { .. } => "unkept",
             Self::Full { .. } => "full",
             Self::Draining => "draining",
             Self::Unavailable { .. } => "unavailable",
@@ -173,9 +177,9 @@ impl Reply {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Full { retry_after } | Self::Unavailable { retry_after, .. } => {
-                Some(*retry_after)
-            }
+            Self::Unkept { retry_after }
+            | Self::Full { retry_after }
+            | Self::Unavailable { retry_after, .. } => Some(*retry_after),
             Self::Draining
             | Self::Unread(Unread::Full, _)
             | Self::PluginFailed { temporary: true } => Some(SOON),

@@ -1,5 +1,6 @@
 //! What a route runs: all verify stages, then all filters, then all transforms, each in file order.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::seat::Seat;
 use super::shadow::{Before, Candidate, Jobs};
 use super::{Accepted, Failure, FailureKind, Keyring, OnFailure, Stage, Verdict, Writes};
 use crate::telemetry::{Event, PluginMeters, Telemetry};
-use crate::webhook::{Overlay, Webhook};
+use crate::webhook::{Overlay, Sign, Webhook};
 
 /// The note that names the kind of webhook in logs and metrics.
 const EVENT_NOTE: &str = "event";
@@ -76,7 +77,8 @@ impl Chain {
             })
             .collect();
         order.sort_by_key(|turn| (turn.stage, turn.seat));
-        let seats: Vec<Seat> = steps.into_iter().map(Seat::new).collect();
+        let seats = steps.into_iter().enumerate();
+        let seats: Vec<Seat> = seats.map(|(place, step)| Seat::new(place, step)).collect();
         let transforms = order.iter().any(|turn| turn.stage == Stage::Transform);
         Self {
             needs: needs(&seats),
@@ -94,6 +96,15 @@ impl Chain {
             seat.shadow(candidate);
         }
         self
+    }
+
+    /// Who may sign deliveries, by name: the seals of another process are made again with them.
+    #[must_use]
+    pub fn signers(&self) -> BTreeMap<Box<str>, Arc<dyn Sign>> {
+        let signers = self.seats.iter().flat_map(Seat::signers);
+        signers
+            .map(|signer| (signer.name().into(), signer))
+            .collect()
     }
 
     /// Whether nobody is asked anything.

@@ -253,6 +253,7 @@ pub(super) fn on_own_thread<R: Send>(work: impl AsyncFnOnce() -> R + Send) -> R 
 /// There is no webhook at load; a plugin that looks at it sees an empty one.
 fn guest_at_load(config: &str, keys: &Keyring, limits: Limits) -> Guest {
     let outfit = Outfit {
+        step: Box::default(),
         config: config.into(),
         keys: keys.clone(),
         signing: Vec::new(),

@@ -11,24 +11,35 @@ use crate::webhook::{Arrival, Seal, Sign};
 /// Ours have 35 characters; providers' have fewer than a hundred.
 const ID_CHARS_MAX: usize = 256;
 
-/// A seal in the scheme of that name; none when there is no such scheme, or when it cannot take the id.
-pub(super) fn seal(scheme: &str, keys: &[Arc<Key>], id: String) -> Option<Seal> {
+/// A seal in the scheme of that name, by the step and the key called `by`; none when there is no such
+/// scheme, or when it cannot take the id.
+pub(super) fn seal(scheme: &str, by: &str, keys: &[Arc<Key>], id: String) -> Option<Seal> {
     // `.` stands between the parts of the message: with one in the id, two messages would read the same.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_id = (1..=ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(plain);
-    if scheme != "standard-webhooks" || !is_id {
+    if scheme != SCHEME || !is_id {
         return None;
     }
-    let keys = keys.to_vec();
     Some(Seal {
-        by: Arc::new(StandardWebhooks { keys }),
+        by: signer(by, keys),
         id: id.into(),
     })
 }
 
+/// Who signs for a step with one of its keys, in the only scheme there is.
+pub(super) fn signer(by: &str, keys: &[Arc<Key>]) -> Arc<dyn Sign> {
+    Arc::new(StandardWebhooks {
+        name: format!("{SCHEME} {by}").into(),
+        keys: keys.to_vec(),
+    })
+}
+
+const SCHEME: &str = "standard-webhooks";
+
 /// Standard Webhooks, symmetric (`v1`): standardwebhooks.com, "Signature scheme".
 #[derive(Debug)]
 struct StandardWebhooks {
+    name: Box<str>,
     /// All of them sign, so that receivers may change over one by one.
     keys: Vec<Arc<Key>>,
 }
@@ -38,6 +49,10 @@ const TIMESTAMP: &str = "webhook-timestamp";
 const SIGNATURE: &str = "webhook-signature";
 
 impl Sign for StandardWebhooks {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     fn names(&self) -> &'static [&'static str] {
         &[ID, TIMESTAMP, SIGNATURE]
     }
@@ -73,15 +88,15 @@ mod tests {
     fn an_id_is_what_no_receiver_can_misread() {
         let keys = [Arc::new(Key::new("test", Secret::new(vec![1; 24])))];
         for id in ["a", "wh_019ab-7", &"x".repeat(256)] {
-            let seal = seal("standard-webhooks", &keys, id.to_owned());
+            let seal = seal("standard-webhooks", "0 p keys", &keys, id.to_owned());
             assert_eq!(seal.unwrap().id.as_ref(), id);
         }
         for id in ["", "a.1", "a b", "a\r\n", "\u{e9}", &"x".repeat(257)] {
             assert!(
-                seal("standard-webhooks", &keys, id.to_owned()).is_none(),
+                seal("standard-webhooks", "0 p keys", &keys, id.to_owned()).is_none(),
                 "{id:?}"
             );
         }
-        assert!(seal("another", &keys, "a".to_owned()).is_none());
+        assert!(seal("another", "0 p keys", &keys, "a".to_owned()).is_none());
     }
 }

@@ -10,9 +10,9 @@ use super::instance::Instance;
 use super::kept::Kept;
 use super::loaded::Plugin;
 use super::shadow::{Candidate, Shadow};
-use super::{FailureKind, OnFailure, Stage};
+use super::{FailureKind, OnFailure, Stage, seal};
 use crate::telemetry::PluginMeters;
-use crate::webhook::Overlay;
+use crate::webhook::{Overlay, Sign};
 
 /// A step of a chain, ready to be asked.
 pub(super) struct Seat {
@@ -27,7 +27,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(step: Step) -> Self {
+    pub(super) fn new(place: usize, step: Step) -> Self {
         let Step {
             plugin,
             config,
@@ -41,6 +41,7 @@ impl Seat {
             .filter(|name| plugin.grants().signing.contains(name))
             .collect();
         let outfit = Outfit {
+            step: format!("{place} {}", meters.name).into(),
             config,
             keys,
             signing,
@@ -57,6 +58,15 @@ impl Seat {
             on_failure,
             meters,
         }
+    }
+
+    /// Who may sign deliveries for it.
+    pub(super) fn signers(&self) -> impl Iterator<Item = Arc<dyn Sign>> {
+        let signing = self.outfit.signing.iter();
+        signing.filter_map(|key| {
+            let keys = self.outfit.keys.get(key)?;
+            Some(seal::signer(&self.outfit.signer(key), keys))
+        })
     }
 
     /// Puts a candidate beside the plugin.

@@ -95,6 +95,7 @@ impl Plugin {
         telemetry: &Telemetry,
     ) -> Result<Answer, Fault> {
         let outfit = Outfit {
+            step: Box::default(),
             config: Arc::clone(config),
             keys: golden.keys.clone(),
             signing: self.grants().signing.clone(),

@@ -46,6 +46,7 @@ impl Shadow {
         let mut signing = current.signing.clone();
         signing.retain(|name| plugin.grants().signing.contains(name));
         let outfit = Outfit {
+            step: Box::default(),
             config: Arc::clone(&current.config),
             keys: current.keys.clone(),
             signing,

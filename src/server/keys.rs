@@ -15,7 +15,7 @@ impl Running {
     pub(super) fn look_after_keys(&self) {
         let (plan, telemetry, watch) = (
             Arc::clone(&self.plan),
-            self.telemetry.clone(),
+            self.commons.telemetry.clone(),
             self.admin.watch(),
         );
         let mut ticks = interval(LOOKED_AT_EVERY);

@@ -10,11 +10,11 @@ use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Foundation, Running, StartError, letters};
+use super::{Running, StartError, letters};
 use crate::admin::{self, Admin, BufferView, ReloadRequest, RouteView, StateView, UpstreamView};
 use crate::config::Plan;
 use crate::delivery::{
-    BreakerState, Buffer, DeadLetters, Dispatch, UpstreamHealth, UpstreamSettings,
+    BreakerState, Buffer, Commons, DeadLetters, UpstreamHealth, UpstreamSettings,
 };
 use crate::listener::{self, Admitted, Peer, Shared};
 use crate::message::{Fields, Head, Response};
@@ -32,21 +32,22 @@ impl Running {
         &self,
         bound: admin::Bound,
         shared: &Shared,
-        foundation: Foundation,
-        workers: Vec<Dispatch>,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<(), StartError> {
-        let Foundation {
+        let Commons {
             telemetry,
             buffer,
             dead,
+            keeping,
             ..
-        } = foundation;
+        } = self.commons.clone();
+        let workers = self.dispatches.clone();
         let (plan, force) = (Arc::clone(&self.plan), Arc::clone(&self.plan));
         let [listed, searched, replayed, discarded] = [(); 4].map(|()| Arc::clone(&dead));
         let state = admin::State {
             telemetry: telemetry.clone(),
             readiness: Arc::clone(&self.readiness),
+            is_writable: Arc::new(move || keeping.is_writable()),
             snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead, &telemetry)),
             dead_letters: Arc::new(move |filter| letters::list(&listed, filter)),
             find: Arc::new(move |id| letters::find(&workers, &searched, id)),

@@ -1,7 +1,7 @@
 //! Reload and drain: what happens to a server that serves.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{NeedsRestart, Running};
 use crate::admin::Phase;
 use crate::config::Plan;
-use crate::delivery::Left;
+use crate::delivery::{Commons, Left, Rest};
 use crate::secret::Secret;
 use crate::telemetry::Event;
 
@@ -53,12 +53,30 @@ impl Running {
         if token(&plan) != token(&current) {
             return refuse("`admin.token`");
         }
+        if !plan.storage.is_same(&current.storage) {
+            return refuse("`spool`, `spill` or `key` of `[buffer]`");
+        }
         drop(current);
-        self.buffer.resize(plan.buffer);
+        self.commons.buffer.resize(plan.buffer);
+        self.take_up_stranded(&plan);
         self.certificates.store(plan.listener.tls.clone());
         self.routes.store(Arc::clone(&plan.routes));
         self.plan.store(Arc::new(plan));
         Ok(())
+    }
+
+    /// What the spool holds and the plan before had no place for may have one now.
+    fn take_up_stranded(&self, plan: &Plan) {
+        let mut stranded = self.stranded.lock().unwrap_or_else(PoisonError::into_inner);
+        if stranded.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut *stranded);
+        let mut taken = super::take_up(rows, plan, &self.commons);
+        *stranded = std::mem::take(&mut taken.stranded);
+        if let Some(first) = self.dispatches.first() {
+            first.take_up(taken);
+        }
     }
 
     /// The orderly end: not ready any more; no new connections; the calls on the open ones are
@@ -76,9 +94,9 @@ impl Running {
         };
         self.readiness.enter(Phase::Draining);
         self.connections.request();
-        self.telemetry.emit(&Event::Draining {
+        self.commons.telemetry.emit(&Event::Draining {
             connections: connections_max.saturating_sub(self.permits.available_permits()),
-            deliveries: self.buffer.fill().0,
+            deliveries: self.commons.buffer.fill().0,
             grace,
         });
         // A quarter is kept for what waits, however long the senders take.
@@ -89,18 +107,33 @@ impl Running {
             tokio::time::timeout_at(started + grace - grace / 8, self.connections.finished()).await;
         let until = started + grace;
         self.flush_until.send_replace(Some(until));
-        let mut left = Vec::new();
+        let mut rest = Rest::default();
         for worker in self.workers {
             let joined = tokio::task::spawn_blocking(move || worker.join()).await;
             match joined {
-                Ok(Ok(worker_left)) => left.extend(worker_left?),
+                Ok(Ok(of_worker)) => {
+                    let of_worker = of_worker?;
+                    rest.left.extend(of_worker.left);
+                    rest.kept += of_worker.kept;
+                }
                 // A worker that panicked has told so through the panic hook; its share is unknown.
                 Ok(Err(_)) | Err(_) => return Err(io::Error::other("a worker panicked")),
             }
         }
+        let Commons { keeping, dead, .. } = self.commons.clone();
+        // Blocking, and nobody else is left on this runtime but operators.
+        let closed = tokio::task::spawn_blocking(move || {
+            if let Some(spool) = keeping.spool() {
+                dead.spill(spool);
+                spool.close();
+            }
+        });
+        let _ = closed.await;
         let took = started.elapsed();
-        self.telemetry.emit(&Event::Drained {
+        let left = rest.left;
+        self.commons.telemetry.emit(&Event::Drained {
             left: left.len(),
+            kept: rest.kept,
             took,
         });
         self.admin.request();

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::delivery::{Dispatch, Left};
+use crate::delivery::{Dispatch, Rest, TakenUp};
 use crate::drain::Watch;
 use crate::gate::{Call, Gate};
 use crate::listener::{self, Admitted, Peer, Shared};
@@ -23,6 +23,8 @@ pub(super) struct Worker {
     pub(super) shared: Shared,
     pub(super) gate: Gate,
     pub(super) dispatch: Dispatch,
+    /// Its part of what an earlier process left.
+    pub(super) taken: TakenUp,
     /// Tracks connections; requested first.
     pub(super) connections: Watch,
     /// Set when the connections have ended: until when to flush what waits.
@@ -31,7 +33,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts the thread; it ends after the flush and gives what was left behind.
-    pub(super) fn start(self) -> io::Result<JoinHandle<io::Result<Vec<Left>>>> {
+    pub(super) fn start(self) -> io::Result<JoinHandle<io::Result<Rest>>> {
         thread::Builder::new()
             .name(format!("worker-{}", self.index))
             .spawn(move || {
@@ -42,7 +44,8 @@ impl Worker {
             })
     }
 
-    async fn run(mut self) -> io::Result<Vec<Left>> {
+    async fn run(mut self) -> io::Result<Rest> {
+        self.dispatch.take_up(self.taken);
         for socket in self.sockets {
             let socket = TcpListener::from_std(socket)?;
             let service = GateService(self.gate.clone());

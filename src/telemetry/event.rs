@@ -12,6 +12,7 @@ use super::flood::Kind;
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
 use super::metrics::Telemetry;
 use super::show::{Pairs, ms};
+use super::spool::SpoolEvent;
 use crate::webhook::{Webhook, WebhookId};
 
 /// Something happened. Emitting it is all a room does about telemetry.
@@ -53,7 +54,7 @@ pub enum Event<'a> {
         reason: &'a str,
     },
     /// A webhook was answered. `outcome` is one of: delivered, final (an upstream's own refusal, passed
-    /// on), held, dropped, responded, rejected, duplicate, failed (plugin), full, draining, unavailable
+    /// on), held, dropped, responded, rejected, duplicate, failed (plugin), unkept (spool), full, draining, unavailable
     /// (upstream).
     Answered {
         webhook: &'a Webhook,
@@ -172,6 +173,8 @@ pub enum Event<'a> {
         problems: usize,
         report: &'a str,
     },
+    /// Something about the spool.
+    Spool(SpoolEvent<'a>),
     /// Something legal but dangerous in the configuration.
     Warning {
         message: &'a str,
@@ -188,9 +191,10 @@ pub enum Event<'a> {
         route: &'a str,
         upstream: &'a str,
     },
-    /// The end.
+    /// The end: what is lost, and what waits on disk for the next start.
     Drained {
         left: usize,
+        kept: usize,
         took: Duration,
     },
 }
@@ -399,6 +403,7 @@ impl Telemetry {
                 error!(target: "hookgate", problems, report,
                     "reload refused, the configuration in force stays");
             }
+            Event::Spool(ref event) => self.tell_of_spool(event),
             Event::Warning { message } => warn!(target: "hookgate", "{message}"),
             Event::Draining {
                 connections,
@@ -416,14 +421,14 @@ impl Telemetry {
                 error!(target: "hookgate::delivery", %id, route, upstream,
                     "acknowledged delivery lost");
             }
-            Event::Drained { left, took } => {
+            Event::Drained { left, kept, took } => {
                 // There is no later line that could say it.
                 self.report_suppressed();
                 let took_ms = ms(took);
                 if left == 0 {
-                    info!(target: "hookgate", left, took_ms, "drained");
+                    info!(target: "hookgate", left, kept, took_ms, "drained");
                 } else {
-                    error!(target: "hookgate", left, took_ms, "drained, deliveries were lost");
+                    error!(target: "hookgate", left, kept, took_ms, "drained, deliveries were lost");
                 }
             }
         }

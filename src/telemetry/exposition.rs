@@ -87,6 +87,7 @@ impl Collector for Meters {
         self.write_guests(&mut page)?;
         self.write_shadows(&mut page)?;
         self.write_deliveries(&mut page)?;
+        self.spool.write(&mut page)?;
         self.write_connections(&mut page)?;
         self.write_configuration(&mut page)?;
         write_process(&mut page)

@@ -12,6 +12,7 @@ use super::event::Event;
 use super::flood::{Admitted, Floods, Kind};
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
 use super::shadow::ShadowMeters;
+use super::spool::SpoolMeters;
 use super::tally::Tally;
 
 /// Where events go: cheap to clone, passed as an argument, one for each process or test.
@@ -54,6 +55,7 @@ pub(super) struct Meters {
     pub(super) dead_letters: AtomicU64,
     pub(super) lost: AtomicU64,
     pub(super) key_fetches: Tally,
+    pub(super) spool: SpoolMeters,
     pub(super) reloads: Tally,
     /// Unix seconds; 0 until the first plan is in force.
     pub(super) reloaded_at: AtomicI64,
@@ -90,6 +92,7 @@ impl Telemetry {
                 dead_letters: AtomicU64::new(0),
                 lost: AtomicU64::new(0),
                 key_fetches: Tally::new(KEY_FETCHES),
+                spool: SpoolMeters::default(),
                 reloads: Tally::new(RELOADS),
                 reloaded_at: AtomicI64::new(0),
             }),

@@ -17,6 +17,7 @@ mod page;
 mod process;
 mod shadow;
 mod show;
+mod spool;
 mod tally;
 
 pub use checking::{Checked, Checking, Signed};
@@ -26,6 +27,7 @@ pub use guest::{Described, GuestMetrics};
 pub use meters::{PluginMeters, RouteMeters, UpstreamMeters};
 pub use metrics::Telemetry;
 pub use shadow::{Difference, ShadowMeters};
+pub use spool::SpoolEvent;
 
 #[cfg(test)]
 mod tests;

@@ -201,6 +201,7 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
             upstream: "ci",
         },
         Event::Drained {
+            kept: 0,
             left: 1,
             took: TOOK,
         },

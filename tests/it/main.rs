@@ -51,6 +51,9 @@ mod replay;
 
 mod drain;
 
+mod spool;
+mod spool_faults;
+
 mod admin;
 mod cli;
 mod explain;

@@ -66,7 +66,8 @@ async fn play(options: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
             return Ok(Exit::Config);
         }
     };
-    let foundation = Foundation::new(workshop.telemetry.clone(), workshop.buffer.clone());
+    let (telemetry, buffer) = (workshop.telemetry.clone(), workshop.buffer.clone());
+    let foundation = Foundation::open(telemetry, buffer, &plan.storage)?;
     let server = Server::bind(plan, foundation)?;
     let gate = server
         .addresses()

@@ -19,10 +19,10 @@ async fn a_flush_delivers_what_was_not_due() {
     held(&house, &peer).await;
 
     house.drain.request();
-    let (left, request) = tokio::join!(house.dispatch.flush(LONG), peer.answer(OK));
+    let (rest, request) = tokio::join!(house.dispatch.flush(LONG), peer.answer(OK));
     house.drain.finished().await;
 
-    assert_eq!(left, []);
+    assert_eq!(rest.left, []);
     assert_eq!(request.field("hookgate-attempt"), Some("2"));
     assert_eq!(house.buffer.fill(), (0, 0));
 }
@@ -34,10 +34,13 @@ async fn a_flush_names_what_it_could_not_deliver() {
 
     house.drain.request();
     let grace = Duration::from_millis(100);
-    let (left, _) = tokio::join!(house.dispatch.flush(grace), peer.answer(UNAVAILABLE));
+    let (rest, _) = tokio::join!(house.dispatch.flush(grace), peer.answer(UNAVAILABLE));
 
-    assert_eq!(left.len(), 1);
-    assert_eq!((&*left[0].route, &*left[0].upstream), ("github", "ci"));
+    assert_eq!(rest.left.len(), 1);
+    assert_eq!(
+        (&*rest.left[0].route, &*rest.left[0].upstream),
+        ("github", "ci")
+    );
     house.drain.finished().await;
 }
 
@@ -48,13 +51,13 @@ async fn a_flush_names_what_is_still_in_an_exchange() {
 
     house.drain.request();
     let grace = Duration::from_millis(100);
-    let (left, line) = tokio::join!(house.dispatch.flush(grace), async {
+    let (rest, line) = tokio::join!(house.dispatch.flush(grace), async {
         let mut line = peer.accept().await;
         line.request().await;
         line
     });
 
-    assert_eq!(left.len(), 1);
+    assert_eq!(rest.left.len(), 1);
     drop(line);
     house.drain.finished().await;
 }

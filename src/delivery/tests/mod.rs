@@ -50,14 +50,14 @@ impl House {
             Buffer::new(bounds),
             Arc::new(DeadLetters::new()),
         );
-        let dispatch = Dispatch::new(
-            0,
-            buffer.clone(),
-            Arc::clone(&dead),
-            Arc::new(Duplicates::new()),
-            Telemetry::new(),
-            drain.watch(),
-        );
+        let commons = Commons {
+            buffer: buffer.clone(),
+            dead: Arc::clone(&dead),
+            duplicates: Arc::new(Duplicates::new()),
+            telemetry: Telemetry::new(),
+            keeping: Keeping::Memory,
+        };
+        let dispatch = Dispatch::new(0, commons, drain.watch());
         Self {
             drain,
             buffer,
@@ -82,6 +82,7 @@ impl House {
                 .collect(),
             share: self.buffer.share(Bounds::default()),
             meters: Telemetry::new().route("github"),
+            signers: Signers::new(),
         }
     }
 

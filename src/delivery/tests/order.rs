@@ -76,6 +76,6 @@ async fn what_is_given_up_lets_the_next_one_pass() {
         line.say(answer).await;
     }
     house.drain.request();
-    assert_eq!(house.dispatch.flush(LONG).await, []);
+    assert_eq!(house.dispatch.flush(LONG).await.left, []);
     assert_eq!(house.dead.len(), 1);
 }

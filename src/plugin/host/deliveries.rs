@@ -141,7 +141,8 @@ impl HostDelivery for Guest {
         let id = id.unwrap_or_else(|| self.case.webhook.id.to_string());
         self.budget.output(id.len())?;
         let keys = self.keys(&key).filter(|_| self.may_sign(&key));
-        let seal = keys.and_then(|keys| seal::seal(&scheme, keys, id));
+        let by = self.outfit.signer(&key);
+        let seal = keys.and_then(|keys| seal::seal(&scheme, &by, keys, id));
         let is_known = seal.is_some();
         if is_known {
             self.table.get_mut(&draft)?.overlay.seal = seal;

@@ -151,6 +151,8 @@ impl Case {
 
 /// What one step of a route gives its guest.
 pub(super) struct Outfit {
+    /// The step of the route, and its plugin: with the name of a key, who signs a delivery.
+    pub(super) step: Box<str>,
     /// JSON text for `config.get`.
     pub(super) config: Arc<str>,
     pub(super) keys: Keyring,
@@ -162,6 +164,13 @@ pub(super) struct Outfit {
     pub(super) metrics: GuestMetrics,
     /// None while the plugin is being loaded: there is no webhook to speak of yet.
     pub(super) meters: Option<Arc<PluginMeters>>,
+}
+
+impl Outfit {
+    /// What the step is called when it signs with this key, the same in every process.
+    pub(super) fn signer(&self, key: &str) -> String {
+        format!("{} {key}", self.step)
+    }
 }
 
 /// The data of a store: what one guest sees, and what it has left to spend.

@@ -32,8 +32,19 @@ impl Gate {
 
     /// The same in a folder that the test has put files into, with environment variables.
     pub async fn start_in(folder: Arc<TempDir>, toml: &str, env: &[(&str, &str)]) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_hookgate"));
+        Self::start_by(command, folder, toml, env).await
+    }
+
+    /// The same by a command that becomes the gate.
+    pub async fn start_by(
+        mut command: Command,
+        folder: Arc<TempDir>,
+        toml: &str,
+        env: &[(&str, &str)],
+    ) -> Self {
         std::fs::write(folder.path().join("config.toml"), complete(toml)).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hookgate"))
+        let mut child = command
             .args(["run", "--config"])
             .arg(folder.path().join("config.toml"))
             .args(["--log-format", "json"])
@@ -153,9 +164,14 @@ impl Gate {
         std::fs::write(self.folder().join("config.toml"), complete(toml)).unwrap();
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.pid().to_string();
         let sent = std::process::Command::new("kill")
             .args(["-s", name, &pid])
             .status()

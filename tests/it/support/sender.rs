@@ -1,6 +1,6 @@
 //! A sender: the bytes of a call, over a socket or over TLS, and the answer as it came.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use aws_lc_rs::hmac;
@@ -120,6 +120,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         self.answer().await
     }
 
+    /// The same with somebody who may be gone; nothing then.
+    pub async fn try_call(&mut self, call: &Call) -> Option<Answer> {
+        self.0.write_all(&call.bytes()).await.ok()?;
+        Answer::try_read(&mut self.0).await.ok()
+    }
+
     /// Exactly these many bytes.
     pub async fn read(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
@@ -144,17 +150,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
 impl Answer {
     /// One answer with a length or without a body.
     pub async fn read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Self {
+        Self::try_read(stream).await.unwrap()
+    }
+
+    async fn try_read(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<Self> {
         let mut bytes = Vec::new();
         let head_end = loop {
             if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at;
             }
-            let read = stream.read_buf(&mut bytes).await.unwrap();
-            assert!(
-                read > 0,
-                "closed in a head: {:?}",
-                String::from_utf8_lossy(&bytes)
-            );
+            if stream.read_buf(&mut bytes).await? == 0 {
+                let head = String::from_utf8_lossy(&bytes);
+                return Err(io::Error::other(format!("closed in a head: {head:?}")));
+            }
         };
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
@@ -181,10 +189,11 @@ impl Answer {
             .field("content-length")
             .map_or(0, |value| value.parse().unwrap());
         while answer.body.len() < length {
-            let read = stream.read_buf(&mut answer.body).await.unwrap();
-            assert!(read > 0, "closed in a body");
+            if stream.read_buf(&mut answer.body).await? == 0 {
+                return Err(io::Error::other("closed in a body"));
+            }
         }
-        answer
+        Ok(answer)
     }
 
     pub fn field(&self, name: &str) -> Option<&str> {

@@ -19,6 +19,7 @@ pub async fn tool(folder: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Sa
         .current_dir(folder)
         .env("HOOKGATE_CACHE", super::gate::cache())
         .envs(env.iter().copied())
+        .kill_on_drop(true)
         .output()
         .await
         .unwrap();

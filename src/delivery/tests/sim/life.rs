@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 
 use super::super::super::dispatch::Desk;
 use super::super::super::{
-    Ack, Acknowledgement, Bounds, BreakerSettings, BreakerState, Buffer, Contract, DeadLetters,
-    Duplicates, Filter, Left, Policy, Rate, Restraint, Schedule, Upstream, UpstreamSettings,
+    Ack, Acknowledgement, Bounds, BreakerSettings, BreakerState, Buffer, Commons, Contract,
+    DeadLetters, Duplicates, Filter, Keeping, Left, Policy, Rate, Restraint, Schedule, Signers,
+    Upstream, UpstreamSettings,
 };
 use super::super::{settings, upstream, webhook};
 use super::world::World;
@@ -158,17 +159,15 @@ impl Process {
         let world = World::new(seed, buffer.clone(), BOUNDS);
         let (dead, duplicates) = (Arc::new(DeadLetters::new()), Arc::new(Duplicates::new()));
         let telemetry = Telemetry::new();
-        let desks = (0..WORKERS).map(|index| {
-            Desk::new(
-                world.clone(),
-                index,
-                buffer.clone(),
-                Arc::clone(&dead),
-                Arc::clone(&duplicates),
-                telemetry.clone(),
-                drain.watch(),
-            )
-        });
+        let commons = Commons {
+            buffer: buffer.clone(),
+            dead: Arc::clone(&dead),
+            duplicates,
+            telemetry: telemetry.clone(),
+            keeping: Keeping::Memory,
+        };
+        let desks = (0..WORKERS)
+            .map(|index| Desk::new(world.clone(), index, commons.clone(), drain.watch()));
         let desks = desks.collect();
         let upstreams: Vec<_> = [
             ("a", 3, None),
@@ -230,6 +229,7 @@ impl Process {
             upstreams: upstreams.collect(),
             share: self.buffer.share(BOUNDS),
             meters: self.telemetry.route(name),
+            signers: Signers::new(),
         };
         Way {
             contract: Arc::new(contract),
@@ -308,7 +308,7 @@ impl Process {
         };
         let mut left = Vec::new();
         for desk in &self.desks {
-            left.extend(desk.flush(grace).await);
+            left.extend(desk.flush(grace).await.left);
         }
         left
     }

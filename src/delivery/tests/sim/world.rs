@@ -104,6 +104,7 @@ impl World {
             Some(Acknowledgement::Held) => "held",
             Some(Acknowledgement::Duplicate) => "duplicate",
             Some(Acknowledgement::Full { .. }) => "full",
+            Some(Acknowledgement::Unkept { .. }) => "unkept",
             Some(Acknowledgement::Draining { .. }) => "draining",
             Some(Acknowledgement::Unavailable { .. }) => "unavailable",
         };

@@ -1,0 +1,114 @@
+//! The end of a delivery that no sender waits for: delivered, to be tried again, a dead letter, or lost.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use super::background::{Left, Worker};
+use super::dead::Home;
+use super::outcome::Outcome;
+use super::record::Dead;
+use super::road::Road;
+use super::stored::Stored;
+use super::{Delivery, Next, Promise};
+use crate::telemetry::Event;
+
+impl<R: Road> Worker<R> {
+    /// After an attempt that no sender waits for.
+    pub(super) fn settle(self: &Arc<Self>, mut delivery: Delivery, outcome: Outcome) {
+        let failed = match outcome {
+            // Its sender still has it, and its repeat must hear the same.
+            Outcome::Delivered(answer) | Outcome::Final(answer)
+                if delivery.promise == Promise::Open =>
+            {
+                delivery.accept_late(answer);
+                drop(delivery);
+                return self.tell_fill();
+            }
+            Outcome::Delivered(_) => {
+                delivery.accept();
+                delivery.settle();
+                drop(delivery);
+                return self.tell_fill();
+            }
+            Outcome::Final(answer) => {
+                return self.end(delivery, &format!("answered {}", answer.status.as_u16()));
+            }
+            Outcome::Failed(failed) => failed,
+        };
+        match delivery.after_failure(failed.retry_after) {
+            Next::GiveUp => self.end(delivery, &failed.reason),
+            Next::RetryIn(delay) => {
+                let due = Instant::now() + delay;
+                if delivery.promise == Promise::Open && due >= delivery.deadline() {
+                    // Its sender would have been told to try again.
+                    return;
+                }
+                self.announce(&delivery, delay);
+                self.push(delivery, due);
+            }
+        }
+    }
+
+    /// No further attempt: a dead letter, unless the sender still has it.
+    fn end(self: &Arc<Self>, delivery: Delivery, reason: &str) {
+        if delivery.promise == Promise::Held {
+            self.bury(delivery, reason);
+            self.tell_fill();
+        }
+    }
+
+    pub(super) fn leave(&self, delivery: &Stored) {
+        if delivery.promise == Promise::Held && !delivery.is_asked() {
+            self.lose(&delivery.name());
+        }
+    }
+
+    pub(super) fn lose(&self, name: &Left) {
+        self.telemetry.emit(&Event::LeftBehind {
+            id: name.id,
+            route: &name.route,
+            upstream: &name.upstream,
+        });
+    }
+
+    /// Gives a delivery up whose sender was told that we have it.
+    pub(super) fn bury(self: &Arc<Self>, mut delivery: Delivery, reason: &str) {
+        self.telemetry.emit(&Event::GaveUp {
+            id: delivery.webhook.id,
+            route: &delivery.contract.meters,
+            upstream: delivery.upstream.meters(),
+            attempts: delivery.attempts,
+            reason,
+        });
+        // Its sender was told that we have it, and will not repeat it.
+        if let Some(writes) = delivery.writes.take() {
+            writes.keep();
+        }
+        let arrival = delivery.webhook.arrival;
+        let given_up = arrival.wall() + arrival.instant.elapsed();
+        let mut stored = Stored::new(delivery);
+        // Who comes after it goes on.
+        stored.place = None;
+        stored.promise = Promise::Held;
+        let dead = Dead {
+            reason: reason.into(),
+            given_up: arrival.instant.elapsed(),
+        };
+        self.note(&mut stored, Instant::now(), Some(dead));
+        self.home();
+        self.keep_letter(stored, given_up, reason);
+    }
+
+    /// A dead letter, new or from the spool.
+    pub(super) fn keep_letter(
+        self: &Arc<Self>,
+        stored: Stored,
+        given_up: SystemTime,
+        reason: &str,
+    ) {
+        let home = Arc::clone(self) as Arc<dyn Home>;
+        self.dead.add(&home, stored, given_up, reason);
+    }
+}

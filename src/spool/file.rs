@@ -1,0 +1,441 @@
+//! The file: its tables, how it is opened, what a group of operations is in it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use redb::{
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition,
+    WriteTransaction,
+};
+
+use super::cipher::{Cipher, Opener};
+use super::disk::{Disk, Watched};
+use super::place::{self, Place};
+use super::queue::Op;
+use super::{Settings, SpoolError};
+
+/// Of everything below; another one is not read.
+const FORMAT: u64 = 1;
+
+/// What is held, by number.
+const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
+/// What has become of it since.
+const STATES: TableDefinition<u64, &[u8]> = TableDefinition::new("states");
+/// About the file itself.
+const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("about");
+const ABOUT_FORMAT: &str = "format";
+const ABOUT_KEY: &str = "key";
+const ABOUT_ROOM: &str = "room";
+/// How many commits there were, this one included.
+const ABOUT_COMMITS: &str = "commits";
+/// What stands for a table in what is authenticated.
+const ROW: u8 = b'r';
+const STATE: u8 = b's';
+/// Sealed with the key, so that another key is told from damage.
+const KEY_WORDS: &[u8] = b"this is the key";
+
+/// Pages of the engine in memory: the tree's inner ones, and what a commit writes. Rows are read at a
+/// start only.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// What was in the spool when it was opened.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// In the order of their numbers.
+    pub rows: Vec<FoundRow>,
+    /// The process before this one did not end in order: what it was writing when it ended is undone.
+    pub was_cut: bool,
+}
+
+/// A row that was found.
+#[derive(Debug)]
+pub struct FoundRow {
+    /// Its number.
+    pub number: u64,
+    /// As it was kept.
+    pub row: Vec<u8>,
+    /// What was laid over it last.
+    pub state: Option<Vec<u8>>,
+}
+
+impl Found {
+    pub(super) fn next_number(&self) -> u64 {
+        self.rows.last().map_or(0, |row| row.number.wrapping_add(1))
+    }
+}
+
+/// What a file says about itself.
+struct Said {
+    format: u64,
+    /// Words that only its key opens.
+    key: Option<Vec<u8>>,
+    /// Nothing is held.
+    is_empty: bool,
+    commits: u64,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct File {
+    engine: Option<Database>,
+    place: Place,
+    cipher: Option<Cipher>,
+    /// That have returned.
+    commits: u64,
+    /// A flush has failed.
+    unflushed: Arc<AtomicBool>,
+}
+
+impl File {
+    pub(super) fn open(settings: &Settings) -> Result<(Self, Found), SpoolError> {
+        Self::open_at(Place::take(&settings.directory)?, settings)
+    }
+
+    #[cfg(test)]
+    pub(super) fn simulated(
+        disk: super::tests::Simulated,
+        settings: &Settings,
+    ) -> Result<(Self, Found), SpoolError> {
+        Self::open_at(Place::Simulated(disk), settings)
+    }
+
+    fn open_at(place: Place, settings: &Settings) -> Result<(Self, Found), SpoolError> {
+        let cipher = match &settings.key {
+            None => None,
+            Some(key) => Some(
+                Cipher::new(Arc::clone(key)).map_err(|_| SpoolError::Directory {
+                    directory: settings.directory.clone(),
+                    error: io::Error::other("there is no randomness"),
+                })?,
+            ),
+        };
+        let mut file = Self {
+            engine: None,
+            place,
+            cipher,
+            commits: 0,
+            unflushed: Arc::default(),
+        };
+        let was_cut = file.start().map_err(|error| file.why(&error))?;
+        let mut found = file.read()?;
+        found.was_cut = was_cut;
+        Ok((file, found))
+    }
+
+    /// Starts the engine; whether it had been stopped in the middle.
+    pub(super) fn start(&mut self) -> Result<bool, Error> {
+        // One at a time.
+        self.engine = None;
+        let was_cut = Arc::new(AtomicBool::new(false));
+        let cut = Arc::clone(&was_cut);
+        let mut builder = Builder::new();
+        builder
+            .set_cache_size(CACHE_BYTES)
+            .set_check_integrity_on_open(true)
+            .set_repair_callback(move |_| cut.store(true, Ordering::Relaxed));
+        let engine = match &self.place {
+            Place::Directory { path, .. } => {
+                let file = place::file(path)?;
+                builder.create_with_backend(Watched::new(Disk(file), &self.unflushed))?
+            }
+            #[cfg(test)]
+            Place::Simulated(disk) => {
+                builder.create_with_backend(Watched::new(disk.clone(), &self.unflushed))?
+            }
+        };
+        self.engine = Some(engine);
+        Ok(was_cut.load(Ordering::Relaxed))
+    }
+
+    /// Whether a flush has failed: what is on disk is not known any more.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.unflushed.load(Ordering::Relaxed)
+    }
+
+    /// Does all of it, or nothing; on disk when this returns.
+    pub(super) fn commit(&mut self, ops: &[Op]) -> Result<(), Error> {
+        self.within(|file, transaction| {
+            let mut rows = transaction.open_table(ROWS)?;
+            let mut states = transaction.open_table(STATES)?;
+            let mut bytes = Vec::new();
+            for op in ops {
+                match op {
+                    Op::Insert(entry, row) => {
+                        let length = u32::try_from(row.head.len()).map_err(|_| Error::TooLong)?;
+                        let parts = [&length.to_le_bytes(), row.head.as_slice(), &row.body];
+                        file.insert((&mut rows, ROW), entry.number(), &parts, &mut bytes)?;
+                    }
+                    Op::State(number, state) => {
+                        file.insert((&mut states, STATE), *number, &[state], &mut bytes)?;
+                    }
+                    Op::Remove(number) => {
+                        rows.remove(number)?;
+                        states.remove(number)?;
+                    }
+                    Op::Tell(_) => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes this many bytes and takes them away again: whether there is room for so many.
+    pub(super) fn prove_room(&mut self, bytes: usize) -> Result<(), Error> {
+        let room = vec![0; bytes];
+        self.within(|_, transaction| {
+            let mut about = transaction.open_table(ABOUT)?;
+            about.insert(ABOUT_ROOM, room.as_slice())?;
+            Ok(())
+        })?;
+        self.within(|_, transaction| {
+            transaction.open_table(ABOUT)?.remove(ABOUT_ROOM)?;
+            Ok(())
+        })
+    }
+
+    fn within(
+        &mut self,
+        write: impl FnOnce(&Self, &WriteTransaction) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let engine = self.engine.as_ref().ok_or(Error::Stopped)?;
+        let transaction = engine.begin_write()?;
+        write(self, &transaction)?;
+        let commits = self.commits + 1;
+        transaction
+            .open_table(ABOUT)?
+            .insert(ABOUT_COMMITS, commits.to_le_bytes().as_slice())?;
+        transaction.commit()?;
+        self.commits = commits;
+        self.place.count(commits);
+        Ok(())
+    }
+
+    fn insert(
+        &self,
+        (table, letter): (&mut Table<'_, u64, &'static [u8]>, u8),
+        number: u64,
+        parts: &[&[u8]],
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        bytes.clear();
+        bytes.reserve(length);
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        match &self.cipher {
+            None => table.insert(number, bytes.as_slice())?,
+            Some(cipher) => {
+                let mut sealed = Vec::with_capacity(length + 64);
+                cipher
+                    .seal(&place_of(letter, number), bytes, &mut sealed)
+                    .map_err(|_| Error::TooLong)?;
+                table.insert(number, sealed.as_slice())?
+            }
+        };
+        Ok(())
+    }
+
+    /// Everything that is held, after a look at what the file says about itself.
+    fn read(&mut self) -> Result<Found, SpoolError> {
+        self.introduce()?;
+        let damaged = |file: &Self, what: &str| SpoolError::Damaged {
+            directory: file.place.directory(),
+            what: what.to_owned(),
+        };
+        let engine = self
+            .engine
+            .as_ref()
+            .ok_or_else(|| damaged(self, "it is closed"))?;
+        let read = || -> Result<_, Error> {
+            let transaction = engine.begin_read()?;
+            Ok((
+                transaction.open_table(ROWS)?,
+                transaction.open_table(STATES)?,
+            ))
+        };
+        let (rows, states) = read().map_err(|error| self.why(&error))?;
+        let mut opener = self.cipher.as_ref().map(Cipher::opener);
+        let mut found = Found::default();
+        for item in rows.iter().map_err(|error| self.why(&error.into()))? {
+            let (number, row) = item.map_err(|error| self.why(&error.into()))?;
+            let number = number.value();
+            let state = states
+                .get(number)
+                .map_err(|error| self.why(&error.into()))?;
+            let opened = open(opener.as_mut(), ROW, number, row.value());
+            let row =
+                opened.ok_or_else(|| damaged(self, &format!("row {number} does not open")))?;
+            let state = match state {
+                None => None,
+                Some(state) => Some(
+                    open(opener.as_mut(), STATE, number, state.value()).ok_or_else(|| {
+                        damaged(self, &format!("the state of row {number} does not open"))
+                    })?,
+                ),
+            };
+            found.rows.push(FoundRow { number, row, state });
+        }
+        Ok(found)
+    }
+
+    /// A new file says what it is; an old one is asked, and must be ours to read.
+    fn introduce(&mut self) -> Result<(), SpoolError> {
+        let directory = self.place.directory();
+        let said = self.said().map_err(|error| self.why(&error))?;
+        let promised = self.place.counted();
+        let commits = said.as_ref().map_or(0, |said| said.commits);
+        if commits < promised {
+            return Err(SpoolError::Damaged {
+                directory,
+                what: format!("of {promised} commits it has {commits}"),
+            });
+        }
+        self.commits = commits;
+        let Some(Said {
+            format,
+            key,
+            is_empty,
+            ..
+        }) = said
+        else {
+            return self.begin().map_err(|error| self.why(&error));
+        };
+        if format != FORMAT {
+            return Err(SpoolError::Format {
+                directory,
+                found: format,
+                known: FORMAT,
+            });
+        }
+        match (&self.cipher, key) {
+            (None, None) => Ok(()),
+            (Some(cipher), Some(words))
+                if cipher
+                    .opener()
+                    .open(ABOUT_KEY.as_bytes(), &words)
+                    .as_deref()
+                    == Some(KEY_WORDS) =>
+            {
+                Ok(())
+            }
+            // Nothing to lose: it begins anew.
+            _ if is_empty => self.begin().map_err(|error| self.why(&error)),
+            (None, Some(_)) => Err(SpoolError::Sealed(directory)),
+            (Some(_), None) => Err(SpoolError::Unsealed(directory)),
+            (Some(_), Some(_)) => Err(SpoolError::WrongKey(directory)),
+        }
+    }
+
+    /// Nothing for a new file.
+    fn said(&self) -> Result<Option<Said>, Error> {
+        let engine = self.engine.as_ref().ok_or(Error::Stopped)?;
+        let transaction = engine.begin_read()?;
+        let about = match transaction.open_table(ABOUT) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            about => about?,
+        };
+        let Some(format) = about.get(ABOUT_FORMAT)? else {
+            return Ok(None);
+        };
+        let format = format.value().try_into().map_or(0, u64::from_le_bytes);
+        let commits = about.get(ABOUT_COMMITS)?;
+        let commits = commits.and_then(|commits| commits.value().try_into().ok());
+        let commits = commits.map_or(0, u64::from_le_bytes);
+        let key = about.get(ABOUT_KEY)?.map(|words| words.value().to_vec());
+        let is_empty = match transaction.open_table(ROWS) {
+            Ok(rows) => rows.first()?.is_none(),
+            // Of another format.
+            Err(_) => false,
+        };
+        Ok(Some(Said {
+            format,
+            key,
+            is_empty,
+            commits,
+        }))
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        self.within(|file, transaction| {
+            transaction.open_table(ROWS)?;
+            transaction.open_table(STATES)?;
+            let mut about = transaction.open_table(ABOUT)?;
+            about.insert(ABOUT_FORMAT, FORMAT.to_le_bytes().as_slice())?;
+            about.remove(ABOUT_KEY)?;
+            if let Some(cipher) = &file.cipher {
+                let mut words = Vec::new();
+                cipher
+                    .seal(ABOUT_KEY.as_bytes(), &mut KEY_WORDS.to_vec(), &mut words)
+                    .map_err(|_| Error::TooLong)?;
+                about.insert(ABOUT_KEY, words.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What an operator is told.
+    fn why(&self, error: &Error) -> SpoolError {
+        match error {
+            Error::Engine(redb::Error::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
+                SpoolError::Directory {
+                    directory: self.place.directory(),
+                    error: io::Error::new(error.kind(), error.to_string()),
+                }
+            }
+            Error::Engine(redb::Error::UpgradeRequired(found)) => SpoolError::Format {
+                directory: self.place.directory(),
+                found: u64::from(*found),
+                known: FORMAT,
+            },
+            other => SpoolError::Damaged {
+                directory: self.place.directory(),
+                what: other.to_string(),
+            },
+        }
+    }
+}
+
+fn open(opener: Option<&mut Opener<'_>>, table: u8, number: u64, bytes: &[u8]) -> Option<Vec<u8>> {
+    match opener {
+        None => Some(bytes.to_vec()),
+        Some(opener) => opener.open(&place_of(table, number), bytes),
+    }
+}
+
+fn place_of(table: u8, number: u64) -> [u8; 9] {
+    let mut place = [table; 9];
+    for (byte, of) in place.iter_mut().skip(1).zip(number.to_le_bytes()) {
+        *byte = of;
+    }
+    place
+}
+
+/// Why the engine did not do something.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Engine(redb::Error),
+    #[error("a row is longer than what can be written")]
+    TooLong,
+    #[error("the file is closed")]
+    Stopped,
+}
+
+macro_rules! from_engine {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::Engine(redb::Error::from(error))
+            }
+        })*
+    };
+}
+
+from_engine!(
+    io::Error,
+    redb::DatabaseError,
+    redb::StorageError,
+    redb::TableError,
+    redb::TransactionError,
+    redb::CommitError
+);

@@ -1,0 +1,114 @@
+//! Where the bytes are: a directory for one process, with its lock and a count of what was promised.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::SpoolError;
+
+const FILE_NAME: &str = "hookgate.spool";
+/// Locked while the spool is open. It counts the commits that have returned: an engine that finds its
+/// last commit torn takes the one before it, and only this tells one that nobody was promised anything
+/// about from one that was damaged later.
+const COUNT_NAME: &str = "commits";
+/// Only for the owner.
+const DIRECTORY_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// Where the bytes are.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Ours while the lock is held.
+    Directory { path: PathBuf, count: File },
+    #[cfg(test)]
+    Simulated(super::tests::Simulated),
+}
+
+impl Place {
+    /// The directory, made if it is not there, and ours from now on.
+    pub(super) fn take(path: &Path) -> Result<Self, SpoolError> {
+        let unusable = |error| SpoolError::Directory {
+            directory: path.to_owned(),
+            error,
+        };
+        let is_new = !path.exists();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(DIRECTORY_MODE)
+            .create(path)
+            .map_err(unusable)?;
+        let count = private(&path.join(COUNT_NAME)).map_err(unusable)?;
+        count.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => SpoolError::InUse(path.to_owned()),
+            TryLockError::Error(error) => unusable(error),
+        })?;
+        if is_new {
+            // More than one of them may have been made.
+            for above in path.ancestors().skip(1) {
+                sync(above).map_err(unusable)?;
+            }
+        }
+        Ok(Self::Directory {
+            path: path.to_owned(),
+            count,
+        })
+    }
+
+    /// What operators call it.
+    pub(super) fn directory(&self) -> PathBuf {
+        match self {
+            Self::Directory { path, .. } => path.clone(),
+            #[cfg(test)]
+            Self::Simulated(_) => PathBuf::from("simulated"),
+        }
+    }
+
+    /// This many commits have returned. Without a flush: a crash of the process cannot undo it, and
+    /// where the power goes an older count is right as well.
+    pub(super) fn count(&self, commits: u64) {
+        match self {
+            // In place, so that a full disk takes it; a count that is too low only warns of less.
+            Self::Directory { count, .. } => drop(count.write_all_at(&commits.to_le_bytes(), 0)),
+            #[cfg(test)]
+            Self::Simulated(_) => {}
+        }
+    }
+
+    pub(super) fn counted(&self) -> u64 {
+        let mut commits = [0; 8];
+        match self {
+            Self::Directory { count, .. } => match count.read_exact_at(&mut commits, 0) {
+                Ok(()) => u64::from_le_bytes(commits),
+                Err(_) => 0,
+            },
+            #[cfg(test)]
+            Self::Simulated(_) => 0,
+        }
+    }
+}
+
+/// The engine's file in that directory, made if it is not there.
+pub(super) fn file(directory: &Path) -> io::Result<File> {
+    let file = private(&directory.join(FILE_NAME))?;
+    sync(directory)?;
+    Ok(file)
+}
+
+/// Opens a file that only its owner may read, or makes it.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
+}
+
+/// A name is on disk when its directory is.
+fn sync(directory: &Path) -> io::Result<()> {
+    let here = directory.as_os_str().is_empty();
+    let directory = if here { Path::new(".") } else { directory };
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,236 @@
+//! What is asked of the writer, in order.
+//!
+//! Bounded without a bound of its own: rows that wait here are deliveries with a place in the buffer,
+//! and so are those whose state changes or that are removed; a state replaces the one before it. Only
+//! how far senders may get ahead of the disk is bounded here.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::entry::{Entry, Standing};
+use super::{Row, Unkept};
+
+/// What nobody waits for is written this often: a crash repeats at most the deliveries of so long.
+const LATER: Duration = Duration::from_millis(100);
+/// Rows that wait for the disk. More would not be there before senders have gone.
+const ASKED_BYTES_MAX: usize = 64 << 20;
+/// What one commit takes: it is in memory twice while it lasts, and everybody behind it waits.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+/// What an operation costs beside its bytes.
+const OP_BYTES: usize = 64;
+
+/// One thing to do.
+#[derive(Debug)]
+pub(super) enum Op {
+    Insert(Arc<Entry>, Row),
+    State(u64, Vec<u8>),
+    Remove(u64),
+    /// Everything before this is on disk, or is not and will not be.
+    Tell(oneshot::Sender<Result<(), Unkept>>),
+}
+
+impl Op {
+    fn bytes(&self) -> usize {
+        OP_BYTES
+            + match self {
+                Self::Insert(_, row) => row.head.len() + row.body.len(),
+                Self::State(_, state) => state.len(),
+                Self::Remove(_) | Self::Tell(_) => 0,
+            }
+    }
+}
+
+/// Shared by all who ask and the one who writes.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    asked: Mutex<Asked>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    ops: VecDeque<Op>,
+    /// Where the last state of a row stands, counted from the first operation ever.
+    states: HashMap<u64, u64>,
+    /// How many were taken.
+    taken: u64,
+    bytes: usize,
+    /// Somebody waits.
+    urgent: usize,
+    disk: Health,
+    closing: bool,
+}
+
+/// Whether the disk takes what it is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Health {
+    #[default]
+    Well,
+    /// Until a commit succeeds.
+    Failing,
+    /// For good.
+    Gone,
+}
+
+impl Queue {
+    /// Asks for rows that must all be written, or none.
+    pub(super) fn ask(&self, ops: Vec<Op>) -> Result<(), Unkept> {
+        let mut asked = self.asked();
+        let bytes: usize = ops.iter().map(Op::bytes).sum();
+        if asked.disk != Health::Well || asked.closing || asked.bytes + bytes > ASKED_BYTES_MAX {
+            return Err(Unkept);
+        }
+        for op in ops {
+            match &op {
+                Op::Insert(entry, _) => entry.stand(Standing::Asked),
+                Op::Tell(_) => asked.urgent += 1,
+                Op::State(..) | Op::Remove(_) => {}
+            }
+            asked.push(op);
+        }
+        drop(asked);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Asks for what must be written some time.
+    pub(super) fn ask_later(&self, op: Op) {
+        let mut asked = self.asked();
+        // Where nothing is written any more, the next start finds what there was.
+        if asked.disk == Health::Gone {
+            return;
+        }
+        let was_empty = asked.ops.is_empty();
+        asked.push(op);
+        drop(asked);
+        if was_empty {
+            self.changed.notify_one();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.asked().closing = true;
+        self.changed.notify_one();
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.asked().disk == Health::Well
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.asked().closing
+    }
+
+    /// What to write next: at once where somebody waits, else soon. Nothing when it is the end.
+    pub(super) fn next(&self) -> Option<Vec<Op>> {
+        let mut asked = self.asked();
+        while asked.ops.is_empty() {
+            if asked.closing {
+                return None;
+            }
+            let woken = self.changed.wait(asked);
+            asked = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        let (mut asked, _) = self
+            .changed
+            .wait_timeout_while(asked, LATER, |asked| {
+                asked.urgent == 0 && !asked.closing && asked.bytes < GROUP_BYTES_MAX
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        Some(asked.take())
+    }
+
+    /// Waits for `pause`, or for the end.
+    pub(super) fn pause(&self, pause: Duration) {
+        let asked = self.asked();
+        let _ = self
+            .changed
+            .wait_timeout_while(asked, pause, |asked| !asked.closing);
+    }
+
+    /// The disk did not take these, and takes nothing until it is said to be well: rows are given up,
+    /// and everything else is tried again.
+    pub(super) fn fail(&self, ops: Vec<Op>, disk: Health) {
+        let mut asked = self.asked();
+        asked.disk = disk;
+        let later: Vec<Op> = asked.ops.drain(..).collect();
+        asked.states.clear();
+        (asked.bytes, asked.urgent) = (0, 0);
+        for op in ops.into_iter().chain(later) {
+            match op {
+                Op::Insert(entry, _) => {
+                    // It may be there after all.
+                    entry.advance(Standing::New);
+                    asked.push(Op::Remove(entry.number()));
+                }
+                Op::Tell(tell) => {
+                    let _ = tell.send(Err(Unkept));
+                }
+                op if disk != Health::Gone => asked.push(op),
+                _ => {}
+            }
+        }
+        if disk == Health::Gone {
+            asked.ops.clear();
+            asked.states.clear();
+            asked.bytes = 0;
+        }
+    }
+
+    /// The disk takes rows again.
+    pub(super) fn recover(&self) {
+        self.asked().disk = Health::Well;
+    }
+
+    /// What is waiting to be tried again.
+    pub(super) fn retry(&self) -> Vec<Op> {
+        self.asked().take()
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        // Each change is complete before anything that could panic.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asked {
+    fn push(&mut self, op: Op) {
+        if let Op::State(number, _) = &op {
+            let at = self.states.get(number).copied();
+            let index = at.and_then(|at| usize::try_from(at.checked_sub(self.taken)?).ok());
+            if let Some(old) = index.and_then(|index| self.ops.get_mut(index)) {
+                self.bytes = self.bytes.saturating_sub(old.bytes()) + op.bytes();
+                *old = op;
+                return;
+            }
+            let at = self.taken + self.ops.len() as u64;
+            self.states.insert(*number, at);
+        }
+        self.bytes += op.bytes();
+        self.ops.push_back(op);
+    }
+
+    fn take(&mut self) -> Vec<Op> {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        while bytes < GROUP_BYTES_MAX
+            && let Some(op) = self.ops.pop_front()
+        {
+            match &op {
+                Op::Tell(_) => self.urgent = self.urgent.saturating_sub(1),
+                Op::State(number, _) => {
+                    self.states.remove(number);
+                }
+                Op::Insert(..) | Op::Remove(_) => {}
+            }
+            bytes += op.bytes();
+            self.taken += 1;
+            group.push(op);
+        }
+        self.bytes = self.bytes.saturating_sub(bytes);
+        group
+    }
+}
