@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -21,6 +22,8 @@ use crate::message::Malformed;
 
 /// Interim answers (RFC 9110, 15.2) before the final one; servers send one or two.
 const INTERIM_MAX: u32 = 16;
+/// What an upstream said before it broke off is here within this time, or not at all.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A head of a request that grew beyond this is not kept for the next one.
 const HEAD_KEPT_MAX: usize = 4 << 10;
 
@@ -68,6 +71,7 @@ impl Http1 {
         }
         let mut sending = Sending::default();
         let mut is_sent = false;
+        let mut is_cut = false;
         let mut reading = Reading::new(!outgoing.is_head());
         let (conversation, goes_on) = poll_fn(|cx| {
             if !sending.has_begun() {
@@ -77,15 +81,18 @@ impl Http1 {
                     Poll::Ready(_) => return Poll::Ready((Conversation::Unsent, false)),
                 }
             }
-            let mut is_cut = false;
-            if !is_sent {
+            if !is_sent && !is_cut {
                 match sending.poll(&mut self.wire, &self.head, &body, cx) {
                     Poll::Ready(Ok(())) => is_sent = true,
                     Poll::Ready(Err(_)) if !sending.has_begun() => {
                         return Poll::Ready((Conversation::Unsent, false));
                     }
-                    // It takes no more, and may have said why.
-                    Poll::Ready(Err(_)) => is_cut = true,
+                    // It takes no more, and may have said why: then that is about to be heard.
+                    Poll::Ready(Err(_)) => {
+                        is_cut = true;
+                        let patience = Instant::now() + LAST_WORDS;
+                        self.timer.as_mut().reset(patience.min(deadline));
+                    }
                     Poll::Pending => {}
                 }
             }
@@ -106,11 +113,12 @@ impl Http1 {
                     Poll::Ready(Came::Broken) => {
                         return Poll::Ready((Conversation::reset(), false));
                     }
-                    Poll::Pending if is_cut => {
-                        return Poll::Ready((Conversation::reset(), false));
-                    }
                     Poll::Pending if self.is_late(cx) => {
-                        return Poll::Ready((Conversation::late(), false));
+                        let told = match is_cut {
+                            true => Conversation::reset(),
+                            false => Conversation::late(),
+                        };
+                        return Poll::Ready((told, false));
                     }
                     Poll::Pending => return Poll::Pending,
                 }

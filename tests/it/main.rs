@@ -43,6 +43,7 @@ mod shadow;
 mod forwarded;
 
 mod delivery;
+mod hostile;
 
 mod breaker;
 mod buffer;
