@@ -23,7 +23,7 @@ use crate::config::Plan;
 use crate::delivery::{Buffer, Commons, DeadLetters, Dispatch, Duplicates, Rest, Storage, TakenUp};
 use crate::drain::Drain;
 use crate::gate::{Gate, Routes};
-use crate::listener::{self, BindError, Certificates, Shared};
+use crate::listener::{self, BindError, Certificates, Shared, Succession, Tenure};
 use crate::spool::{Found, FoundRow, SpoolError};
 use crate::telemetry::{Event, SpoolEvent, Telemetry};
 use crate::webhook::Arrival;
@@ -46,7 +46,7 @@ pub struct Server {
     plan: Plan,
     foundation: Foundation,
     sockets: listener::Sockets,
-    admin: Option<admin::Bound>,
+    admin: Option<(admin::Bound, Tenure)>,
 }
 
 /// Serving.
@@ -77,9 +77,31 @@ pub enum StartError {
     /// The address of the admin.
     #[error(transparent)]
     Admin(#[from] admin::BindError),
+    /// A socket that was passed to this process and is for nothing.
+    #[error(
+        "a socket was passed for `{address}`, and nothing listens there: name it in `server.listen`, or take \
+         it out of what passes it (`ListenStream=` in a systemd socket unit)"
+    )]
+    Unasked {
+        /// Where it listens.
+        address: SocketAddr,
+    },
     /// A thread or a runtime.
     #[error("cannot start a worker")]
     Worker(#[from] io::Error),
+}
+
+impl StartError {
+    /// Whether another process has an address.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        let source = match self {
+            Self::Listen(BindError { source, .. }) => source,
+            Self::Admin(admin::BindError::Taken { source, .. }) => source,
+            _ => return false,
+        };
+        source.kind() == io::ErrorKind::AddrInUse
+    }
 }
 
 /// A plan that only a new process can follow.
@@ -117,15 +139,30 @@ impl Foundation {
 }
 
 impl Server {
-    /// Binds every address of the plan. Everything that can fail at start fails here or before, and
-    /// not at the first webhook.
+    /// Binds every address of the plan for which no socket is passed. Everything that can fail at
+    /// start fails here or before, and not at the first webhook.
     ///
     /// # Errors
-    /// An address that cannot be bound.
-    pub fn bind(plan: Plan, foundation: Foundation) -> Result<Self, StartError> {
+    /// An address that cannot be bound; a passed socket for an address that is none of the plan's.
+    pub fn bind(
+        plan: Plan,
+        foundation: Foundation,
+        mut succession: Succession,
+    ) -> Result<Self, StartError> {
         foundation.commons.buffer.resize(plan.buffer);
-        let sockets = listener::bind(&plan.listener.addresses, plan.workers)?;
-        let admin = plan.admin.clone().map(Admin::bind).transpose()?;
+        let sockets = listener::bind(&plan.listener.addresses, plan.workers, &mut succession)?;
+        let mut tenure = Tenure::Own;
+        let admin = plan.admin.clone().map(|admin| {
+            Admin::bind(admin, |address| {
+                let opened = succession.open(address)?;
+                tenure = opened.tenure;
+                Ok(opened.socket)
+            })
+        });
+        let admin = admin.transpose()?.map(|bound| (bound, tenure));
+        if let Some(address) = succession.left() {
+            return Err(StartError::Unasked { address });
+        }
         Ok(Self {
             plan,
             foundation,
@@ -143,7 +180,7 @@ impl Server {
     /// Where the admin listens, if it does.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(admin::Bound::address)
+        self.admin.as_ref().map(|(bound, _)| bound.address())
     }
 
     /// Starts the workers, and the admin on the present runtime. Reloads that the admin is asked for
@@ -205,7 +242,6 @@ impl Server {
                 Arc::clone(&running.routes),
                 dispatch.clone(),
                 commons.telemetry.clone(),
-                running.connections.watch(),
             );
             running.dispatches.push(dispatch.clone());
             let (shared, connections) = (shared.clone(), running.connections.watch());
@@ -222,8 +258,8 @@ impl Server {
             };
             running.workers.push(worker.start()?);
         }
-        if let Some(bound) = admin {
-            running.serve_admin(bound, &shared, reload)?;
+        if let Some((bound, tenure)) = admin {
+            running.serve_admin(bound, tenure, &shared, reload)?;
         }
         running.look_after_keys();
         running.readiness.enter(Phase::Ready);

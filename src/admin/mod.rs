@@ -264,11 +264,14 @@ impl Endpoint {
 }
 
 impl Admin {
-    /// Binds the socket; nothing is answered before [`Bound::open`].
+    /// Has a socket opened that does not block; nothing is answered before [`Bound::open`].
     ///
     /// # Errors
     /// The address is reachable from elsewhere without a token, or the system refuses it.
-    pub fn bind(settings: Settings) -> Result<Bound, BindError> {
+    pub fn bind(
+        settings: Settings,
+        open: impl FnOnce(SocketAddr) -> io::Result<TcpListener>,
+    ) -> Result<Bound, BindError> {
         let Settings { address, token } = settings;
         match &token {
             None if !address.ip().is_loopback() => return Err(BindError::Exposed { address }),
@@ -276,8 +279,7 @@ impl Admin {
             _ => {}
         }
         let taken = |source| BindError::Taken { address, source };
-        let listener = TcpListener::bind(address).map_err(taken)?;
-        listener.set_nonblocking(true).map_err(taken)?;
+        let listener = open(address).map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
         Ok(Bound {
             listener,

@@ -1,6 +1,6 @@
 //! Each endpoint, and for each thing it answers the nearest thing it refuses.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -464,7 +464,7 @@ fn admin_binds_to_others_only_with_a_token() {
     let bind = |address: &str, token: Option<&[u8]>| {
         let address: SocketAddr = address.parse().unwrap();
         let token = token.map(|token| Arc::new(Secret::new(token.to_vec())));
-        Admin::bind(Settings { address, token })
+        Admin::bind(Settings { address, token }, TcpListener::bind)
     };
 
     let local = bind("127.0.0.1:0", None).unwrap();

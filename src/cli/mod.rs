@@ -85,6 +85,9 @@ struct Run {
         default_value = "127.0.0.1:9119"
     )]
     admin: String,
+    /// Start beside a process that has the same addresses, and is ended when this one is ready.
+    #[arg(long)]
+    replace: bool,
     /// What is logged: a level, or `target=level` pairs. Overrides `log.level`.
     #[arg(long, env = "HOOKGATE_LOG", value_name = "FILTER")]
     log: Option<String>,

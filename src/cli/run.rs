@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -13,16 +14,25 @@ use super::load::{NO_FILE, Workshop, Written};
 use super::{LogFormat, Run};
 use crate::admin::{ReloadOutcome, ReloadRequest};
 use crate::config::{self, Colour, Plan};
+use crate::listener::Succession;
 use crate::server::{Drained, Foundation, Running, Server};
 use crate::telemetry::{Event, log};
 
 /// Reloads that may wait for the one in progress; more callers are told to come back.
 const RELOADS_WAITING_MAX: usize = 4;
 
+/// For whoever starts a process where another one runs.
+const REPLACE: &str = "help: to take over from a process that runs there, start with --replace";
+
 /// A flood's lines that were not written are told soon enough to explain the gap in the log.
 const SUPPRESSED_LINES_REPORTED_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) fn run(options: &Run) -> Exit {
+    // First of all: nobody else reads the environment yet.
+    let succession = match Succession::from_environment(options.replace) {
+        Ok(succession) => succession,
+        Err(error) => return fail(&error),
+    };
     let written = match (&options.to, options.source.find()) {
         (Some(to), _) => forward_everything(to, options),
         (None, Some(path)) => Written::File(path),
@@ -53,13 +63,19 @@ pub(super) fn run(options: &Run) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    let exit = runtime.block_on(serve(workshop, written, plan, started));
+    let exit = runtime.block_on(serve(workshop, written, plan, succession, started));
     // Dropping it would wait for the workers, whom a second signal does not wait for.
     runtime.shutdown_background();
     exit
 }
 
-async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instant) -> Exit {
+async fn serve(
+    workshop: Workshop,
+    written: Written,
+    plan: Plan,
+    succession: Succession,
+    started: Instant,
+) -> Exit {
     let telemetry = workshop.telemetry.clone();
     for warning in plan.warnings.lines() {
         telemetry.emit(&Event::Warning { message: &warning });
@@ -78,9 +94,15 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
         }
         Err(error) => return fail(&error),
     };
-    let server = match Server::bind(plan, foundation) {
+    let server = match Server::bind(plan, foundation, succession) {
         Ok(server) => server,
-        Err(error) => return fail(&error),
+        Err(error) => {
+            let exit = fail(&error);
+            if error.is_taken() {
+                eprintln!("{REPLACE}");
+            }
+            return exit;
+        }
     };
     let (ask, mut asked) = mpsc::channel(RELOADS_WAITING_MAX);
     let running = match server.start(ask) {
@@ -92,6 +114,7 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
         plugins,
         took: started.elapsed(),
     });
+    tell_supervisor(NotifyState::Ready);
     let workshop = Arc::new(workshop);
     let mut tidying = tokio::time::interval(SUPPRESSED_LINES_REPORTED_EVERY);
     loop {
@@ -109,6 +132,7 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
             }
         }
     }
+    tell_supervisor(NotifyState::Stopping);
     tokio::select! {
         drained = running.drain() => match drained {
             Ok(Drained::Clean) => Exit::Ok,
@@ -117,6 +141,12 @@ async fn serve(workshop: Workshop, written: Written, plan: Plan, started: Instan
         },
         () = signals.stop() => Exit::Forced,
     }
+}
+
+/// Tells systemd, if that started us and wants to know (`sd_notify(3)`).
+fn tell_supervisor(state: NotifyState<'_>) {
+    // It can do no more about it than we: it goes by its time-outs then.
+    let _ = sd_notify::notify(&[state]);
 }
 
 /// Compiles the configuration anew, off this thread, and puts it in force.

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use ipnet::IpNet;
 
 use crate::delivery::{Acknowledgement, Contract, Dispatch};
-use crate::drain::Watch;
 use crate::message::{self, Malformed, Response, Unread};
 use crate::plugin::{Chain, Verdict};
 use crate::route::{Found, Table};
@@ -89,23 +88,16 @@ pub struct Gate {
     routes: Arc<ArcSwap<Routes>>,
     dispatch: Dispatch,
     telemetry: Telemetry,
-    watch: Watch,
 }
 
 impl Gate {
     /// A gate whose routes a reload may swap.
     #[must_use]
-    pub fn new(
-        routes: Arc<ArcSwap<Routes>>,
-        dispatch: Dispatch,
-        telemetry: Telemetry,
-        watch: Watch,
-    ) -> Self {
+    pub fn new(routes: Arc<ArcSwap<Routes>>, dispatch: Dispatch, telemetry: Telemetry) -> Self {
         Self {
             routes,
             dispatch,
             telemetry,
-            watch,
         }
     }
 
@@ -196,9 +188,6 @@ impl Gate {
         head: &message::Head,
         sender: IpAddr,
     ) -> Result<Arc<Route>, Reply> {
-        if self.watch.is_requested() {
-            return Err(Reply::Draining);
-        }
         let Head { host, path } =
             Head::check(head).map_err(|why| Reply::Malformed(Malformed::Syntax(why)))?;
         match routes.table.lookup(host, &head.method, path) {

@@ -6,6 +6,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
@@ -25,6 +26,9 @@ const SMALL_BYTES: usize = 8 << 10;
 /// Room for a status line and the fields that are ours.
 const HEAD_BYTES: usize = 256;
 
+/// Who connects is about to call: a connection this young is not idle when the end is asked for.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
 /// Serves one connection to its end. Dropping the future closes it.
 pub(super) async fn run<S, T>(stream: T, peer: Peer, shared: &Shared, service: &S, watch: &Watch)
 where
@@ -43,6 +47,7 @@ where
         service,
         peer,
         left: Vec::new(),
+        opened,
         is_first: true,
     };
     loop {
@@ -130,6 +135,7 @@ struct Talk<'a, S> {
     peer: Peer,
     /// What was read beyond the call at hand, or a head that is not complete.
     left: Vec<u8>,
+    opened: Instant,
     is_first: bool,
 }
 
@@ -154,7 +160,10 @@ impl<S: Service> Talk<'_, S> {
             }
             // A call that is on its way is let in: a close would leave its sender in doubt.
             if self.left.is_empty() && line.is_asked_to_end() {
-                return Poll::Ready(Next::Idle);
+                line.hurry(self.opened + FIRST_WORD);
+                if !self.is_first || line.is_late(cx) {
+                    return Poll::Ready(Next::Idle);
+                }
             }
             if !line.is_late(cx) {
                 return Poll::Pending;

@@ -59,6 +59,11 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Line<'a, T> {
         }
     }
 
+    /// What is waited for is late at `due`, if not before.
+    pub(super) fn hurry(&mut self, due: Instant) {
+        self.due_at(self.due.min(due));
+    }
+
     /// Whether what is waited for is late; else the task is woken when it may be.
     pub(super) fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         while self.timer.as_mut().poll(cx).is_ready() {
@@ -113,7 +118,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Line<'a, T> {
             waited = true;
             if !hurried && self.is_asked_to_end() {
                 hurried = true;
-                self.due_at(self.due.min(Instant::now() + LAST_WORDS));
+                self.hurry(Instant::now() + LAST_WORDS);
             }
             if self.is_late(cx) {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));

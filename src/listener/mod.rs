@@ -30,12 +30,16 @@ use crate::message::{Head, Malformed, Response, Unread};
 use crate::telemetry::{Event, Telemetry};
 pub use answer::Ledger;
 pub use body::Bodies;
-pub use socket::{BindError, Sockets, bind};
+pub use socket::{BindError, Listening, Sockets, Succession, Tenure, bind};
 pub use tls::{Certificates, Pair, Part, TlsError};
 
 /// Wait before accepting again when the process is out of descriptors or memory: long enough for
 /// connections to end, short enough to go unnoticed.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Handshakes that have begun when the end is asked for are finished within this time: a round trip to the
+/// other side of the world.
+const LAST_HANDSHAKES: Duration = Duration::from_millis(250);
 
 /// What a sender can use up before it has sent a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,13 +179,18 @@ impl Shared {
 
 /// Accepts on one socket until the drain is requested; every connection becomes a task of its own.
 ///
+/// Nobody is reset in the end whom the kernel has let in: what waits at a socket of our own is accepted
+/// first, what waits at a shared one is left to whoever goes on with it.
+///
 /// Dropping the future stops accepting and leaves open connections alone.
-pub async fn serve<S: Service>(socket: TcpListener, shared: Shared, service: S, watch: Watch) {
-    loop {
-        let (permit, tcp, address) = tokio::select! {
-            accepted = accept(&socket, &shared) => accepted,
-            () = watch.requested() => return,
-        };
+pub async fn serve<S: Service>(
+    socket: TcpListener,
+    tenure: Tenure,
+    shared: Shared,
+    service: S,
+    watch: Watch,
+) {
+    let admit = |(permit, tcp, address): Accepted| {
         let tls = shared.tls.load_full();
         let peer = Peer {
             address,
@@ -192,14 +201,30 @@ pub async fn serve<S: Service>(socket: TcpListener, shared: Shared, service: S, 
             connection::run(tcp, tls, peer, &shared, service, on_drain).await;
             drop(permit);
         });
+    };
+    loop {
+        tokio::select! {
+            accepted = accept(&socket, &shared) => admit(accepted),
+            () = watch.requested() => break,
+        }
     }
+    if tenure == Tenure::Shared {
+        return;
+    }
+    // Where the system cannot, those who begin to call just before the socket closes are reset.
+    let _ = socket::turn_away(&socket);
+    let last = async {
+        loop {
+            admit(accept(&socket, &shared).await);
+        }
+    };
+    let Err(_elapsed) = tokio::time::timeout(LAST_HANDSHAKES, last).await;
 }
 
+type Accepted = (OwnedSemaphorePermit, TcpStream, SocketAddr);
+
 /// The next connection. The permit comes first, so that a full house does not accept.
-async fn accept(
-    socket: &TcpListener,
-    shared: &Shared,
-) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
+async fn accept(socket: &TcpListener, shared: &Shared) -> Accepted {
     loop {
         let Ok(permit) = Arc::clone(&shared.permits).acquire_owned().await else {
             // Nobody closes this semaphore; waiting for ever is the harmless reading.

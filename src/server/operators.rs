@@ -16,7 +16,7 @@ use crate::config::Plan;
 use crate::delivery::{
     BreakerState, Buffer, Commons, DeadLetters, UpstreamHealth, UpstreamSettings,
 };
-use crate::listener::{self, Admitted, Peer, Shared};
+use crate::listener::{self, Admitted, Peer, Shared, Tenure};
 use crate::message::{Fields, Head, Response};
 use crate::telemetry::{Event, Telemetry};
 
@@ -31,6 +31,7 @@ impl Running {
     pub(super) fn serve_admin(
         &self,
         bound: admin::Bound,
+        tenure: Tenure,
         shared: &Shared,
         reload: mpsc::Sender<ReloadRequest>,
     ) -> Result<(), StartError> {
@@ -67,9 +68,8 @@ impl Running {
             ..shared.clone()
         };
         let watch = self.admin.watch();
-        self.admin
-            .watch()
-            .spawn(listener::serve(socket, shared, AdminService(admin), watch));
+        let serving = listener::serve(socket, tenure, shared, AdminService(admin), watch);
+        self.admin.watch().spawn(serving);
         Ok(())
     }
 }

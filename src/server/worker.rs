@@ -1,7 +1,6 @@
 //! One worker: a thread with a runtime, an accept socket and upstream connections of its own.
 
 use std::io;
-use std::net::TcpListener as StdListener;
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
@@ -12,14 +11,14 @@ use tokio::time::Instant;
 use crate::delivery::{Dispatch, Rest, TakenUp};
 use crate::drain::Watch;
 use crate::gate::{Call, Gate};
-use crate::listener::{self, Admitted, Peer, Shared};
+use crate::listener::{self, Admitted, Listening, Peer, Shared};
 use crate::message::{Head, Malformed, Response, Unread};
 use crate::webhook::Scheme;
 
 /// Everything one worker needs.
 pub(super) struct Worker {
     pub(super) index: usize,
-    pub(super) sockets: Vec<StdListener>,
+    pub(super) sockets: Vec<Listening>,
     pub(super) shared: Shared,
     pub(super) gate: Gate,
     pub(super) dispatch: Dispatch,
@@ -46,12 +45,12 @@ impl Worker {
 
     async fn run(mut self) -> io::Result<Rest> {
         self.dispatch.take_up(self.taken);
-        for socket in self.sockets {
+        for Listening { socket, tenure } in self.sockets {
             let socket = TcpListener::from_std(socket)?;
-            let service = GateService(self.gate.clone());
+            let (shared, service) = (self.shared.clone(), GateService(self.gate.clone()));
             let watch = self.connections.clone();
-            self.connections
-                .spawn(listener::serve(socket, self.shared.clone(), service, watch));
+            let serving = listener::serve(socket, tenure, shared, service, watch);
+            self.connections.spawn(serving);
         }
         // The sender is dropped only with the server, and then there is nothing to wait for either.
         let until = match self.flush_until.wait_for(Option::is_some).await {

@@ -68,8 +68,6 @@ pub struct Figures {
     pub repeats: usize,
     /// Those of them for which there was no reason.
     pub needless: usize,
-    /// Attempts at the upstream at once.
-    pub inside_most: usize,
     /// From a fresh connection to its first request.
     pub slowest_greeting: Duration,
     /// What must never be, in words.
@@ -162,6 +160,12 @@ impl Ledger {
         owed.map(|(number, _)| number).collect()
     }
 
+    /// How many attempts were made at once. Where some time out, the next ones may come before it is seen
+    /// that those have gone.
+    pub fn inside_most(&self) -> usize {
+        self.facts().inside_most
+    }
+
     /// How many were delivered.
     pub fn delivered(&self) -> usize {
         self.facts().delivered
@@ -171,7 +175,6 @@ impl Ledger {
         let facts = self.facts();
         let mut figures = Figures {
             delivered: facts.delivered,
-            inside_most: facts.inside_most,
             slowest_greeting: facts.slowest_greeting,
             wrong: facts.wrong.clone(),
             ..Figures::default()

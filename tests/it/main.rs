@@ -51,6 +51,7 @@ mod reload;
 mod replay;
 
 mod drain;
+mod replace;
 
 mod spool;
 mod spool_faults;

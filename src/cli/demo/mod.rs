@@ -15,6 +15,7 @@ use super::load::{Workshop, Written};
 use super::run::fail;
 use crate::config::{Colour, Plan};
 use crate::drain::Drain;
+use crate::listener::Succession;
 use crate::server::{Foundation, Server};
 use upstream::Upstream;
 
@@ -68,7 +69,7 @@ async fn play(options: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     };
     let (telemetry, buffer) = (workshop.telemetry.clone(), workshop.buffer.clone());
     let foundation = Foundation::open(telemetry, buffer, &plan.storage)?;
-    let server = Server::bind(plan, foundation)?;
+    let server = Server::bind(plan, foundation, Succession::default())?;
     let gate = server
         .addresses()
         .first()

@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::net::TcpListener;
 
 use crate::drain::Watch;
-use crate::listener::{self, Admitted, Limits, Peer, Settings, Shared};
+use crate::listener::{self, Admitted, Limits, Peer, Settings, Shared, Tenure};
 use crate::message::{Head, Response};
 use crate::telemetry::Telemetry;
 
@@ -60,6 +60,7 @@ impl Upstream {
         let shared = Shared::new(&settings, Telemetry::new());
         watch.spawn(listener::serve(
             socket,
+            Tenure::Own,
             shared,
             upstream.clone(),
             watch.clone(),

@@ -1,6 +1,7 @@
 //! The real binary with a configuration of the test's own, and its log.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -32,8 +33,18 @@ impl Gate {
 
     /// The same in a folder that the test has put files into, with environment variables.
     pub async fn start_in(folder: Arc<TempDir>, toml: &str, env: &[(&str, &str)]) -> Self {
-        let command = Command::new(env!("CARGO_BIN_EXE_hookgate"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookgate"));
+        command.stdin(Stdio::null());
         Self::start_by(command, folder, toml, env).await
+    }
+
+    /// Another process of the same folder and configuration, which is to replace this one.
+    pub async fn beside(&self) -> Self {
+        let toml = std::fs::read_to_string(self.folder().join("config.toml")).unwrap();
+        let mut command = Command::new("sh");
+        let script = "exec \"$0\" \"$@\" --replace";
+        command.args(["-c", script, env!("CARGO_BIN_EXE_hookgate")]);
+        Self::start_by(command, Arc::clone(&self.folder), &toml, &[]).await
     }
 
     /// The same by a command that becomes the gate.
@@ -51,7 +62,6 @@ impl Gate {
             .env("HOOKGATE_LOG", "debug")
             .env("HOOKGATE_CACHE", cache())
             .envs(env.iter().copied())
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -208,6 +218,16 @@ impl Gate {
     }
 }
 
+/// The binary with a socket in the place and with the words of `sd_listen_fds(3)`.
+pub fn passing(socket: &TcpListener) -> Command {
+    let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_hookgate")])
+        .stdin(OwnedFd::from(socket.try_clone().unwrap()));
+    command
+}
+
 /// `hookgate check` on a configuration in this folder: its exit code and what it says.
 pub async fn check(folder: &TempDir, toml: &str) -> (i32, String) {
     std::fs::write(folder.path().join("config.toml"), complete(toml)).unwrap();
@@ -224,7 +244,7 @@ pub async fn check(folder: &TempDir, toml: &str) -> (i32, String) {
 
 /// A port that nobody has at the moment: `send` reads it from the configuration.
 pub fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.local_addr().unwrap().port()
 }
 

@@ -9,7 +9,7 @@ mod tool;
 mod upstream;
 
 pub use certs::Authority;
-pub use gate::{Gate, cache, check, folder, free_port};
+pub use gate::{Gate, cache, check, folder, free_port, passing};
 pub use guest::guest;
 pub use h2::H2;
 pub use sender::{Answer, Call, Connection, base64, github, hex, mac};
