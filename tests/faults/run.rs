@@ -1,10 +1,13 @@
 //! One run: a gate under one contract, its senders, its upstream, and whoever ends its processes.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::ledger::{Figures, Ledger};
@@ -25,30 +28,72 @@ const QUIET: &[(&str, &str)] = &[("HOOKGATE_LOG", "info")];
 #[derive(Clone, Copy, Debug)]
 pub struct Contract {
     name: &'static str,
+    /// Of the whole process.
+    settings: &'static str,
     route: &'static str,
+    /// How long its orderly end may take.
+    drain: &'static str,
     is_killed: bool,
+    /// A process has its spool to itself: the next one starts when it has ended.
+    is_alone: bool,
     /// Of the webhooks sent, in percent.
     acknowledged_least: f64,
-    /// A 2xx is the upstream's own.
-    is_upstreams: bool,
 }
 
 impl Contract {
-    pub const UPSTREAM: Self = Self {
-        name: "upstream",
-        route: "ack = \"upstream\"\ndeadline = \"5s\"\n",
-        is_killed: true,
-        acknowledged_least: 75.0,
-        is_upstreams: true,
-    };
-    /// Without a spool it promises nothing under SIGKILL.
-    pub const BUFFERED: Self = Self {
-        name: "buffered, in memory",
-        route: "ack = \"buffered\"\ndeadline = \"250ms\"\n",
-        is_killed: false,
-        acknowledged_least: 98.0,
-        is_upstreams: false,
-    };
+    pub const ALL: [Self; 5] = [
+        Self {
+            name: "upstream",
+            settings: "",
+            route: "ack = \"upstream\"\ndeadline = \"5s\"\n",
+            drain: "20s",
+            is_killed: true,
+            is_alone: false,
+            acknowledged_least: 75.0,
+        },
+        Self {
+            name: "buffered, spool",
+            settings: "[buffer]\nspool = \"spool\"\n",
+            route: "ack = \"buffered\"\ndeadline = \"250ms\"\n",
+            drain: "2s",
+            is_killed: true,
+            is_alone: true,
+            acknowledged_least: 98.0,
+        },
+        Self {
+            name: "early, spool",
+            settings: "[buffer]\nspool = \"spool\"\n",
+            route: "ack = \"early\"\n",
+            drain: "2s",
+            is_killed: true,
+            is_alone: true,
+            acknowledged_least: 98.0,
+        },
+        // Without a spool nothing is promised under SIGKILL.
+        Self {
+            name: "buffered, spill",
+            settings: "[buffer]\nspill = \"spill\"\n",
+            route: "ack = \"buffered\"\ndeadline = \"250ms\"\n",
+            drain: "2s",
+            is_killed: false,
+            is_alone: true,
+            acknowledged_least: 98.0,
+        },
+        Self {
+            name: "early, spill",
+            settings: "[buffer]\nspill = \"spill\"\n",
+            route: "ack = \"early\"\nlossy = true\n",
+            drain: "2s",
+            is_killed: false,
+            is_alone: true,
+            acknowledged_least: 98.0,
+        },
+    ];
+
+    /// Whether a 2xx is the upstream's own.
+    fn is_upstreams(&self) -> bool {
+        self.name == "upstream"
+    }
 
     /// # Panics
     /// What was promised was not kept.
@@ -57,7 +102,7 @@ impl Contract {
         assert_eq!(figures.lost, 0, "{self:?}\n{table}");
         assert_eq!(figures.needless, 0, "{self:?}\n{table}");
         assert!(
-            !self.is_upstreams || figures.ahead == 0,
+            !self.is_upstreams() || figures.ahead == 0,
             "{self:?}\n{table}"
         );
         let share = percent(figures.acknowledged, figures.sent);
@@ -100,7 +145,6 @@ pub struct Run {
     contract: Contract,
     script: Arc<Script>,
     ledger: Arc<Ledger>,
-    folder: Arc<TempDir>,
 }
 
 impl Run {
@@ -109,71 +153,116 @@ impl Run {
             contract,
             ledger: Arc::new(Ledger::new(script.webhooks())),
             script: Arc::clone(script),
-            folder: folder(),
         }
     }
 
     pub async fn make(self) -> Figures {
-        // Kept open as a supervisor would: who calls while nobody is there waits.
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let begun = Instant::now() + Duration::from_secs(1);
-        let upstream = Upstream::start(Mood::Well, Duration::ZERO, &self.script, &self.ledger);
+        let (script, ledger) = (&self.script, &self.ledger);
+        let socket = backlogged();
+        let upstream = Upstream::start(Mood::Well, Duration::ZERO, script, ledger);
+        let contract = self.contract;
         let listen = socket.local_addr().unwrap().to_string();
-        let toml = configuration(&listen, &upstream) + self.contract.route;
-        let first = self.gate(&socket, &toml).await;
-        tokio::time::sleep_until(begun).await;
+        let toml = configuration(&listen, contract.drain, contract.settings, &upstream);
+        let mut processes = Processes {
+            folder: folder(),
+            toml: toml + contract.route,
+            socket,
+            ended: JoinSet::new(),
+        };
+        let first = processes.start().await;
+        let begun = Instant::now();
 
-        let (to, ledger) = (first.address, Arc::clone(&self.ledger));
-        let (webhooks, rate) = (self.script.webhooks(), self.script.rate);
-        let sending = tokio::spawn(async move { senders::send(to, webhooks, rate, &ledger).await });
-        let script = Arc::clone(&self.script);
+        let (to, told) = (first.address, Arc::clone(ledger));
+        let (webhooks, rate) = (script.webhooks(), script.rate);
+        let sending = tokio::spawn(async move { senders::send(to, webhooks, rate, &told).await });
+        let moods = Arc::clone(script);
         let failing = tokio::spawn(async move {
-            upstream.follow(&script, begun).await;
+            upstream.follow(&moods, begun).await;
             upstream
         });
-
-        tokio::time::sleep_until(begun + self.script.replaced).await;
-        let mut gate = self.gate(&socket, &toml).await;
-        first.signal("TERM");
-        let replaced = tokio::spawn(first.ended());
-        if self.contract.is_killed {
-            tokio::time::sleep_until(begun + self.script.killed).await;
-            self.ledger.killed();
-            gate.signal("KILL");
-            gate.ended().await;
-            gate = self.gate(&socket, &toml).await;
+        tokio::time::sleep_until(begun + script.replaced).await;
+        let mut gate = processes.replace(first, contract.is_alone).await;
+        if contract.is_killed {
+            tokio::time::sleep_until(begun + script.killed).await;
+            ledger.killed();
+            gate = processes.kill(gate).await;
         }
         sending.await.unwrap();
         let _upstream = failing.await.unwrap();
 
         let settled = async {
-            while !self.ledger.owed().is_empty() {
+            while !ledger.owed().is_empty() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         // What is still owed then is in the figures.
         let _ = tokio::time::timeout(SETTLING, settled).await;
-        gate.signal("TERM");
-        for (status, log) in [replaced.await.unwrap(), gate.ended().await] {
-            assert_eq!(
-                status.code(),
-                Some(0),
-                "{}",
-                log[log.len() - 5..].join("\n")
-            );
-        }
-        self.ledger.figures()
-    }
-
-    async fn gate(&self, socket: &TcpListener, toml: &str) -> Gate {
-        Gate::start_by(passing(socket), Arc::clone(&self.folder), toml, QUIET).await
+        processes.end(gate).await;
+        ledger.figures()
     }
 }
 
+/// Whoever starts and ends the processes of a gate, as a supervisor would: the socket stays open, and who
+/// calls while nobody is there waits.
+struct Processes {
+    folder: Arc<TempDir>,
+    toml: String,
+    socket: TcpListener,
+    /// With their logs.
+    ended: JoinSet<(ExitStatus, Vec<String>)>,
+}
+
+impl Processes {
+    async fn start(&self) -> Gate {
+        let (command, folder) = (passing(&self.socket), Arc::clone(&self.folder));
+        Gate::start_by(command, folder, &self.toml, QUIET).await
+    }
+
+    /// One process that has nobody beside it, or one beside the other.
+    async fn replace(&mut self, gate: Gate, is_alone: bool) -> Gate {
+        if is_alone {
+            gate.signal("TERM");
+            let ended = gate.ended().await;
+            self.ended.spawn(async move { ended });
+            return self.start().await;
+        }
+        let next = self.start().await;
+        gate.signal("TERM");
+        self.ended.spawn(gate.ended());
+        next
+    }
+
+    async fn kill(&self, gate: Gate) -> Gate {
+        gate.signal("KILL");
+        gate.ended().await;
+        self.start().await
+    }
+
+    /// Ends the last one, and looks at how they all ended.
+    async fn end(mut self, gate: Gate) {
+        gate.signal("TERM");
+        self.ended.spawn(gate.ended());
+        for (status, log) in self.ended.join_all().await {
+            let last = log[log.len().saturating_sub(5)..].join("\n");
+            assert_eq!(status.code(), Some(0), "{last}");
+        }
+    }
+}
+
+/// With room for all who call while nobody is there.
+fn backlogged() -> TcpListener {
+    const BACKLOG: i32 = 4_096;
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&address.into()).unwrap();
+    socket.listen(BACKLOG).unwrap();
+    socket.into()
+}
+
 /// Everything to this upstream; the route `hook` may go on.
-fn configuration(listen: &str, upstream: &Upstream) -> String {
+fn configuration(listen: &str, drain: &str, settings: &str, upstream: &Upstream) -> String {
     format!(
-        "[server]\nlisten = [\"{listen}\"]\ndrain = \"20s\"\n\
+        "[server]\nlisten = [\"{listen}\"]\ndrain = \"{drain}\"\n{settings}\
          [upstreams.app]\nurl = \"http://{}\"\ntimeout = \"{}ms\"\nconcurrency = {CONCURRENCY}\n\
          breaker = {{ failures = 10, open = \"200ms\" }}\n\
          [routes.hook]\npath = \"/hook\"\npublic = true\nforward = \"app\"\n\
@@ -199,7 +288,8 @@ pub async fn drain(webhooks: usize, script: &Arc<Script>) -> Drained {
     const WORK: Duration = Duration::from_millis(30);
     let ledger = Arc::new(Ledger::new(webhooks));
     let upstream = Upstream::start(Mood::Refuses, WORK, script, &ledger);
-    let toml = configuration("127.0.0.1:0", &upstream) + "ack = \"early\"\nlossy = true\n";
+    let toml =
+        configuration("127.0.0.1:0", "20s", "", &upstream) + "ack = \"early\"\nlossy = true\n";
     let gate = Gate::start_in(folder(), &toml, QUIET).await;
     senders::fill(gate.address, webhooks, &ledger).await;
     assert_eq!(ledger.owed().len(), webhooks);
