@@ -123,14 +123,17 @@ pub struct FoundView {
     pub route: String,
     /// By name.
     pub upstream: String,
-    /// `waiting`, `in-flight` or `dead`.
+    /// `sender-waits`, `waiting`, `in-flight` or `dead`; or how it ended: `delivered`, `refused`, `withdrawn`.
     pub state: &'static str,
-    /// That were made; not known of one in flight.
+    /// That were made; not known where one may be under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
     /// Until its next attempt, unless it waits for its upstream or for another delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_in_ms: Option<u64>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_ago_ms: Option<u64>,
     /// How the last attempts failed.
     pub tried: Vec<TriedView>,
 }

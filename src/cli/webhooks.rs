@@ -89,8 +89,7 @@ fn found(id: &str, told: &Value) -> Exit {
     let deliveries = array(&told["deliveries"]);
     if deliveries.is_empty() {
         println!(
-            "{id} is not held: it was delivered, or its sender still waits or was told to try again, or \
-             another gate has it"
+            "{id} is not known: it never became a delivery, or ended too long ago, or another gate has it"
         );
         return Exit::Failure;
     }
@@ -102,6 +101,9 @@ fn found(id: &str, told: &Value) -> Exit {
         }
         if let Some(ms) = delivery["next_in_ms"].as_u64() {
             let _ = write!(line, ", the next in {:.1} s", seconds(ms));
+        }
+        if let Some(ms) = delivery["ended_ago_ms"].as_u64() {
+            let _ = write!(line, ", {:.1} s ago", seconds(ms));
         }
         println!("{line}");
         tried(delivery);

@@ -18,6 +18,7 @@ use super::entrance::Pass;
 use super::hand::Exchange;
 use super::keep::{Ahead, Keeping};
 use super::lease::{Bell, Lease};
+use super::recent::{End, Recent};
 use super::road::Road;
 use super::schedule::{Admission, Schedule, Take};
 use super::stored::{Stored, Tried};
@@ -43,17 +44,38 @@ pub struct Left {
     pub upstream: Arc<str>,
 }
 
-/// A delivery that is held.
+/// Where a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// It waits for an attempt.
+    Waiting {
+        /// How long; nothing where that depends on its upstream or on another delivery.
+        next_in: Option<Duration>,
+    },
+    /// An attempt is being made, and no sender waits for it.
+    InFlight,
+    /// Its sender waits, during an attempt or between two.
+    Carried,
+    /// It ended.
+    Ended {
+        /// How.
+        end: End,
+        /// When.
+        ago: Duration,
+    },
+}
+
+/// A delivery that is held, or was until not long ago.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// Where it should go.
     pub upstream: Arc<str>,
     /// Its route.
     pub route: Arc<str>,
-    /// That were made; none while one is being made.
+    /// Where it is.
+    pub whereabouts: Whereabouts,
+    /// That were made; none where one may be under way.
     pub attempts: Option<u32>,
-    /// Until its next attempt; none where that depends on its upstream or on another delivery.
-    pub next_in: Option<Duration>,
     /// How the last attempts failed.
     pub tried: Vec<Tried>,
 }
@@ -79,6 +101,7 @@ pub(super) struct Worker<R> {
     pub(super) keeping: Keeping,
     buffer: Buffer,
     pub(super) dead: Arc<DeadLetters>,
+    pub(super) recent: Arc<Recent>,
     state: Mutex<State>,
     /// Something was pushed, or an attempt ended.
     pub(super) changed: Notify,
@@ -142,6 +165,7 @@ impl<R: Road> Worker<R> {
             dead,
             state,
             changed,
+            recent: Arc::default(),
             home: OnceLock::new(),
         }
     }
@@ -234,26 +258,47 @@ impl<R: Road> Worker<R> {
         });
     }
 
-    /// The deliveries of a webhook that are held here.
+    /// The deliveries of a webhook that are held here, or were until not long ago.
     pub(super) fn find(&self, id: WebhookId, now: Instant) -> Vec<Found> {
+        let found = |name: Left, whereabouts, attempts, tried| Found {
+            upstream: name.upstream,
+            route: name.route,
+            whereabouts,
+            attempts,
+            tried,
+        };
+        let carried = self.recent.carried(id).into_iter();
+        let mut all: Vec<Found> = carried
+            .map(|name| found(name, Whereabouts::Carried, None, Vec::new()))
+            .collect();
         let state = self.state();
         let waiting = state.schedule.iter().filter(|(_, stored)| stored.id == id);
-        let waiting = waiting.map(|(due, stored)| Found {
-            upstream: Arc::clone(stored.upstream.name()),
-            route: Arc::clone(&stored.contract.meters.name),
-            attempts: Some(stored.attempts),
-            next_in: due.map(|due| due.saturating_duration_since(now)),
-            tried: stored.history.tried().to_vec(),
-        });
+        all.extend(waiting.map(|(due, stored)| {
+            let next_in = due.map(|due| due.saturating_duration_since(now));
+            let tried = stored.history.tried().to_vec();
+            let attempts = Some(stored.attempts);
+            found(
+                stored.name(),
+                Whereabouts::Waiting { next_in },
+                attempts,
+                tried,
+            )
+        }));
         let flying = state.flying.values().map(|flight| &flight.name);
-        let flying = flying.filter(|left| left.id == id).map(|left| Found {
-            upstream: Arc::clone(&left.upstream),
-            route: Arc::clone(&left.route),
-            attempts: None,
-            next_in: None,
-            tried: Vec::new(),
-        });
-        waiting.chain(flying).collect()
+        let flying = flying.filter(|name| name.id == id).cloned();
+        all.extend(flying.map(|name| found(name, Whereabouts::InFlight, None, Vec::new())));
+        drop(state);
+        let ends = self.recent.ends(id).into_iter();
+        all.extend(ends.map(|(name, end, attempts, at)| {
+            let ago = now.saturating_duration_since(at);
+            found(
+                name,
+                Whereabouts::Ended { end, ago },
+                Some(attempts),
+                Vec::new(),
+            )
+        }));
+        all
     }
 
     pub(super) fn waiting(&self) -> usize {

@@ -14,6 +14,7 @@ use super::dispatch::{DRAINING_RETRY_AFTER, UNKEPT};
 use super::entrance::{Entry, Pass};
 use super::keep::Ahead;
 use super::outcome::Outcome;
+use super::recent::{Carrying, End};
 use super::road::Road;
 use super::{Ack, Acknowledgement, Answer, Cause, Delivery, Next, Promise};
 use crate::spool::Unkept;
@@ -40,8 +41,8 @@ pub(super) type Exchange = Pin<Box<dyn Future<Output = (Delivery, Outcome)> + Se
 pub(super) struct Hand<R: Road> {
     worker: Arc<Worker<R>>,
     held: Holding,
-    /// How to name the delivery, and by what contract, while it is inside its exchange.
-    name: Left,
+    /// What operators see of it, and how to name it while it is inside its exchange.
+    carrying: Carrying,
     ack: Ack,
     deadline: Instant,
     /// The exchange ends in time by itself.
@@ -68,7 +69,7 @@ impl<R: Road> Hand<R> {
         }
         let mut hand = Self {
             worker: Arc::clone(worker),
-            name: Left::of(&delivery),
+            carrying: worker.recent.carry(Left::of(&delivery)),
             ack: delivery.contract.ack,
             deadline: delivery.deadline(),
             is_cut_off: delivery.cut_off().is_some(),
@@ -99,11 +100,15 @@ impl<R: Road> Hand<R> {
             let failed = match outcome {
                 Outcome::Delivered(answer) => {
                     delivery.accept();
+                    self.ended(End::Delivered, &delivery);
                     return Carried::Delivered(answer);
                 }
                 // Passed through even though it is no 2xx: only the sender can mend what it sent, and
                 // a 502 would make it repeat what the upstream will never take.
-                Outcome::Final(answer) => return Carried::Refused(answer, Box::new(delivery)),
+                Outcome::Final(answer) => {
+                    self.ended(End::Refused, &delivery);
+                    return Carried::Refused(answer, Box::new(delivery));
+                }
                 Outcome::Failed(failed) => failed,
             };
             self.failed = Some(failed.cause);
@@ -230,7 +235,15 @@ impl<R: Road> Hand<R> {
         }));
     }
 
-    fn withdrawn(&self, delivery: &Delivery, cause: Cause, asked: Duration) -> Carried {
+    /// What operators hear of it from now on.
+    fn ended(&mut self, end: End, delivery: &Delivery) {
+        if let Some(name) = self.carrying.let_go() {
+            self.worker.recent.end(name, end, delivery.attempts);
+        }
+    }
+
+    fn withdrawn(&mut self, delivery: &Delivery, cause: Cause, asked: Duration) -> Carried {
+        self.ended(End::Withdrawn, delivery);
         if self.worker.watch.is_requested() {
             let retry_after = DRAINING_RETRY_AFTER;
             return Carried::Failed(Acknowledgement::Draining { retry_after });
@@ -292,8 +305,9 @@ impl<R: Road> Drop for Hand<R> {
             Holding::Nothing => {}
             Holding::Exchange(exchange) => {
                 let ahead = self.ahead.take();
-                self.worker
-                    .see_to(exchange, promise, self.name.clone(), ahead);
+                if let Some(name) = self.carrying.let_go() {
+                    self.worker.see_to(exchange, promise, name, ahead);
+                }
             }
             Holding::Delivery(mut delivery, due) => {
                 delivery.promise = promise;

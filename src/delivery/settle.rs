@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::background::{Left, Worker};
 use super::dead::Home;
 use super::outcome::Outcome;
+use super::recent::End;
 use super::record::Dead;
 use super::road::Road;
 use super::stored::Stored;
@@ -22,11 +23,17 @@ impl<R: Road> Worker<R> {
             Outcome::Delivered(answer) | Outcome::Final(answer)
                 if delivery.promise == Promise::Open =>
             {
+                let end = match answer.status.is_success() {
+                    true => End::Delivered,
+                    false => End::Refused,
+                };
+                self.ended(end, &delivery);
                 delivery.accept_late(answer);
                 drop(delivery);
                 return self.tell_fill();
             }
             Outcome::Delivered(_) => {
+                self.ended(End::Delivered, &delivery);
                 delivery.accept();
                 delivery.settle();
                 drop(delivery);
@@ -43,7 +50,7 @@ impl<R: Road> Worker<R> {
                 let due = Instant::now() + delay;
                 if delivery.promise == Promise::Open && due >= delivery.deadline() {
                     // Its sender would have been told to try again.
-                    return;
+                    return self.ended(End::Withdrawn, &delivery);
                 }
                 self.announce(&delivery, delay);
                 self.push(delivery, due);
@@ -56,7 +63,13 @@ impl<R: Road> Worker<R> {
         if delivery.promise == Promise::Held {
             self.bury(delivery, reason);
             self.tell_fill();
+        } else {
+            self.ended(End::Withdrawn, &delivery);
         }
+    }
+
+    fn ended(&self, end: End, delivery: &Delivery) {
+        self.recent.end(Left::of(delivery), end, delivery.attempts);
     }
 
     pub(super) fn leave(&self, delivery: &Stored) {

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::admin::{DeadLetterView, FoundView, TriedView, WebhookView};
 use crate::config::Plan;
-use crate::delivery::{DeadLetter, DeadLetters, Dispatch, Filter, Replayed, Tried};
+use crate::delivery::{
+    DeadLetter, DeadLetters, Dispatch, Filter, Found, Replayed, Tried, Whereabouts,
+};
 use crate::webhook::{Webhook, WebhookId};
 
 /// Those that are meant; with what was received where one webhook is asked for.
@@ -38,20 +40,11 @@ pub(super) fn replay(
     }))
 }
 
-/// The deliveries of a webhook, wherever they are held.
+/// The deliveries of a webhook, wherever they are; how one ended that is nowhere any more.
 pub(super) fn find(workers: &[Dispatch], dead: &DeadLetters, id: WebhookId) -> Vec<FoundView> {
-    let held = workers.iter().flat_map(|worker| worker.find(id));
-    let held = held.map(|found| FoundView {
-        route: found.route.to_string(),
-        upstream: found.upstream.to_string(),
-        state: match found.attempts {
-            Some(_) => "waiting",
-            None => "in-flight",
-        },
-        attempts: found.attempts,
-        next_in_ms: found.next_in.map(ms),
-        tried: tried(&found.tried),
-    });
+    let known = workers.iter().flat_map(|worker| worker.find(id));
+    let known = known.map(|found| found_view(&found));
+    let (ended, held): (Vec<_>, Vec<_>) = known.partition(|view| view.ended_ago_ms.is_some());
     let filter = Filter {
         id: Some(id),
         ..Filter::default()
@@ -62,9 +55,37 @@ pub(super) fn find(workers: &[Dispatch], dead: &DeadLetters, id: WebhookId) -> V
         state: "dead",
         attempts: Some(letter.attempts),
         next_in_ms: None,
+        ended_ago_ms: None,
         tried: tried(&letter.tried),
     });
-    held.chain(dead).collect()
+    let mut all: Vec<FoundView> = held.into_iter().chain(dead).collect();
+    // The last end counts, and only of what is nowhere any more.
+    for view in ended.into_iter().rev() {
+        let is_same =
+            |other: &FoundView| (&other.route, &other.upstream) == (&view.route, &view.upstream);
+        if !all.iter().any(is_same) {
+            all.push(view);
+        }
+    }
+    all
+}
+
+fn found_view(found: &Found) -> FoundView {
+    let (state, next_in, ago) = match found.whereabouts {
+        Whereabouts::Waiting { next_in } => ("waiting", next_in, None),
+        Whereabouts::InFlight => ("in-flight", None, None),
+        Whereabouts::Carried => ("sender-waits", None, None),
+        Whereabouts::Ended { end, ago } => (end.as_str(), None, Some(ago)),
+    };
+    FoundView {
+        route: found.route.to_string(),
+        upstream: found.upstream.to_string(),
+        state,
+        attempts: found.attempts,
+        next_in_ms: next_in.map(ms),
+        ended_ago_ms: ago.map(ms),
+        tried: tried(&found.tried),
+    }
 }
 
 fn view(letter: &DeadLetter) -> DeadLetterView {

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use tokio::process::Command;
 
-use crate::support::{Call, Gate, Upstream, hook};
+use crate::support::{Act, Call, Gate, Upstream, hook};
 
 const EARLY: &str =
     "ack = \"early\"\nlossy = true\nretry = { schedule = [\"1ms\"], attempts = 2 }\n";
@@ -58,7 +58,57 @@ async fn one_command_tells_where_a_webhook_is() {
     let elsewhere = format!("wh_{}", "0".repeat(32));
     let (code, printed) = webhooks(&gate, &["find", &elsewhere]).await;
     assert_eq!(code, Some(1));
-    assert!(printed.contains("is not held"), "{printed}");
+    assert!(printed.contains("is not known"), "{printed}");
+}
+
+#[tokio::test]
+async fn one_command_tells_it_while_its_sender_waits_and_how_it_ended() {
+    let (mut upstream, permits) = Upstream::awaiting().await;
+    let gate = Gate::start(&hook(&upstream)).await;
+    let address = gate.address;
+    let sender = tokio::spawn(async move { Call::post("/hook", "x").send(address).await });
+    let received = upstream.next().await;
+    let id = received.field("hookgate-id").unwrap();
+
+    let (code, printed) = webhooks(&gate, &["find", id]).await;
+    assert_eq!(code, Some(0), "{printed}");
+    assert_eq!(printed, format!("{id}  hook → app  sender-waits\n"));
+
+    permits.add_permits(1);
+    assert_eq!(sender.await.unwrap().status, 200);
+    let (code, printed) = webhooks(&gate, &["find", id]).await;
+    assert_eq!(code, Some(0), "{printed}");
+    let delivered = format!("{id}  hook → app  delivered, 1 attempts, ");
+    assert!(
+        printed.starts_with(&delivered) && printed.ends_with(" s ago\n"),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_never_taken_is_remembered_too() {
+    for (status, route, told, word) in [
+        (503, "", 503, "withdrawn"),
+        (422, "", 422, "refused"),
+        (200, "ack = \"early\"\nlossy = true\n", 202, "delivered"),
+    ] {
+        let upstream = Upstream::start(move |_| Act::status(status)).await;
+        let retry = "retry = { schedule = [\"5ms\"], attempts = 2 }\n";
+        let gate = Gate::start(&(hook(&upstream) + retry + route)).await;
+
+        let answer = Call::post("/hook", "x").send(gate.address).await;
+        assert_eq!(answer.status, told);
+        gate.wait_for_metric("hookgate_deliveries_waiting", 0.0)
+            .await;
+
+        let id = answer.field("hookgate-id").unwrap();
+        let (code, printed) = webhooks(&gate, &["find", id]).await;
+        assert_eq!(code, Some(0), "{printed}");
+        assert!(
+            printed.contains(&format!("  hook → app  {word}, ")),
+            "{printed}"
+        );
+    }
 }
 
 #[tokio::test]
