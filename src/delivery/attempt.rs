@@ -56,12 +56,7 @@ fn judge(
 ) -> (Outcome, &'static str, Option<StatusCode>) {
     let answer = match conversation {
         Conversation::Answered(answer) => answer,
-        Conversation::Unsent => {
-            return failed(
-                Fault::Reset,
-                "the connection closed before anything was sent".into(),
-            );
-        }
+        Conversation::Unsent(reason) => return failed(Fault::Reset, reason.into()),
         Conversation::Failed(fault, reason) => return failed(fault, reason),
     };
     let status = answer.status;
@@ -115,7 +110,7 @@ pub(super) async fn ask(
     let outgoing = Outgoing::AsIs(request, &upstream.settings().url);
     match converse(upstream, &outgoing, 0, now, deadline, &drain.watch()).await {
         Conversation::Answered(answer) => Ok(answer),
-        Conversation::Unsent => Err("the connection closed at once".to_owned()),
+        Conversation::Unsent(reason) => Err(reason.to_owned()),
         Conversation::Failed(_, reason) => Err(reason.into()),
     }
 }
@@ -131,15 +126,29 @@ async fn converse(
     let Some(pool) = upstream.pool(worker) else {
         return Conversation::Failed(Fault::Unreachable, "no worker has a pool".into());
     };
-    if let Some(link) = pool.checkout(now) {
-        match exchange(outgoing, link, pool, deadline, watch).await {
-            // Replaced once by a fresh connection: not an attempt, for nothing was tried.
-            Conversation::Unsent => {}
-            told => return told,
+    // Boxed where the connection is fresh: seldom needed, and larger than all the rest of an attempt.
+    let told = match pool.checkout(now) {
+        Some(link) => exchange(outgoing, link, pool, deadline, watch).await,
+        None => Box::pin(afresh(upstream, outgoing, pool, deadline, watch)).await,
+    };
+    match told {
+        // Replaced once by a fresh connection: not an attempt, for nothing was tried.
+        Conversation::Unsent(_) => {
+            Box::pin(afresh(upstream, outgoing, pool, deadline, watch)).await
         }
+        told => told,
     }
-    // Boxed: seldom needed, and larger than all the rest of an attempt.
-    match Box::pin(upstream.connect(pool, deadline, watch)).await {
+}
+
+/// Over a connection of its own.
+async fn afresh(
+    upstream: &Upstream,
+    outgoing: &Outgoing<'_>,
+    pool: &Pool,
+    deadline: Instant,
+    watch: &Watch,
+) -> Conversation {
+    match upstream.connect(pool, deadline, watch).await {
         Ok(link) => exchange(outgoing, link, pool, deadline, watch).await,
         Err((fault, reason)) => Conversation::Failed(fault, reason),
     }
@@ -160,11 +169,12 @@ async fn exchange(
             }
             conversation
         }
-        Link::Two(sender) => {
-            let exchange = Box::pin(two::exchange(outgoing, sender));
-            tokio::time::timeout_at(deadline, exchange)
-                .await
-                .unwrap_or_else(|_| Conversation::late())
+        Link::Two(link) => {
+            let (conversation, goes_on) = two::exchange(outgoing, &link, deadline).await;
+            if !goes_on {
+                pool.retire(&link);
+            }
+            conversation
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Collected {
 #[derive(Debug)]
 pub(super) enum Uncollected<E> {
     TooLarge,
+    /// It ended without having come to its end.
+    CutOff,
     Broken(E),
 }
 
@@ -39,7 +41,9 @@ impl Collected {
             }
             match Pin::new(&mut *body).poll_frame(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => return Poll::Ready(Ok(self.take())),
+                // hyper tells a stream that was reset with NO_ERROR as one that ended.
+                Poll::Ready(None) if body.is_end_stream() => return Poll::Ready(Ok(self.take())),
+                Poll::Ready(None) => return Poll::Ready(Err(Uncollected::CutOff)),
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(Uncollected::Broken(error)));
                 }

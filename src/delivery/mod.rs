@@ -43,6 +43,7 @@ mod request;
 mod retry;
 mod road;
 mod schedule;
+mod sent;
 mod settle;
 mod stored;
 mod take_up;

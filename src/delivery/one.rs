@@ -24,6 +24,8 @@ use crate::message::Malformed;
 const INTERIM_MAX: u32 = 16;
 /// What an upstream said before it broke off is here within this time, or not at all.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// An answer's first memory: what it declares costs nothing until it comes.
+const FIRST_BYTES: usize = 16 << 10;
 /// A head of a request that grew beyond this is not kept for the next one.
 const HEAD_KEPT_MAX: usize = 4 << 10;
 
@@ -78,14 +80,14 @@ impl Http1 {
                 // It may have closed, or said something unasked, while it lay in the pool.
                 match self.poll_read(cx, |_| ()) {
                     Poll::Pending => {}
-                    Poll::Ready(_) => return Poll::Ready((Conversation::Unsent, false)),
+                    Poll::Ready(_) => return Poll::Ready((Conversation::unsent(), false)),
                 }
             }
             if !is_sent && !is_cut {
                 match sending.poll(&mut self.wire, &self.head, &body, cx) {
                     Poll::Ready(Ok(())) => is_sent = true,
                     Poll::Ready(Err(_)) if !sending.has_begun() => {
-                        return Poll::Ready((Conversation::Unsent, false));
+                        return Poll::Ready((Conversation::unsent(), false));
                     }
                     // It takes no more, and may have said why: then that is about to be heard.
                     Poll::Ready(Err(_)) => {
@@ -227,7 +229,7 @@ impl Reading {
             self.coming = match answered.framing {
                 Framing::Length(length) => match usize::try_from(length) {
                     Ok(length) if length <= BODY_BYTES_MAX => {
-                        self.body.reserve_exact(length);
+                        self.body.reserve_exact(length.min(FIRST_BYTES));
                         Coming::Counted(length)
                     }
                     _ => return Err(Conversation::too_large()),

@@ -27,12 +27,17 @@ pub struct Answer {
 #[derive(Debug)]
 pub(super) enum Conversation {
     Answered(Answer),
-    /// Not a byte was written: the connection had died in the pool.
-    Unsent,
+    /// The upstream has begun with none of it: not a byte was written, or it says so itself. Why, for
+    /// people.
+    Unsent(&'static str),
     Failed(Fault, Box<str>),
 }
 
 impl Conversation {
+    pub(super) fn unsent() -> Self {
+        Self::Unsent("the connection closed before anything was sent")
+    }
+
     pub(super) fn late() -> Self {
         Self::Failed(Fault::Timeout, "no complete answer in time".into())
     }

@@ -5,17 +5,18 @@
 //! all attempts of the worker and needs a task that drives it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::one::Http1;
 use super::outcome::Fault;
+use super::sent::Tracked;
 use super::wire::Wire;
 use crate::drain::Watch;
 
@@ -31,8 +32,9 @@ const PING_TIME: Duration = Duration::from_secs(10);
 /// As HTTP/2 counts a list of fields.
 const HEAD_LIST_BYTES_MAX: u32 = 64 << 10;
 
-pub(super) type Body = Full<Bytes>;
-pub(super) type Sender2 = http2::SendRequest<Body>;
+/// From the end of the last exchange of an HTTP/2 connection that is in no pool to its close: enough for
+/// a goodbye. Streams of which an upstream never takes the rest would keep it open for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A worker's connections to one upstream.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +48,7 @@ struct Connections {
         reason = "a connection moves between pool and attempt as a pointer"
     )]
     idle: Vec<Box<Http1>>,
-    shared: Option<Sender2>,
+    shared: Option<Arc<Shared>>,
     swept: bool,
 }
 
@@ -54,7 +56,31 @@ struct Connections {
 #[derive(Debug)]
 pub(super) enum Link {
     One(Box<Http1>),
-    Two(Sender2),
+    Two(Arc<Shared>),
+}
+
+/// An HTTP/2 connection. It ends when neither the pool nor an exchange has it any more.
+#[derive(Debug)]
+pub(super) struct Shared {
+    sender: http2::SendRequest<Tracked>,
+    answers: AtomicU64,
+    _unused: DropGuard,
+}
+
+impl Shared {
+    pub(super) fn sender(&self) -> http2::SendRequest<Tracked> {
+        self.sender.clone()
+    }
+
+    /// How many answers have begun to come: that a connection answers pings says nothing about calls.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// One more has.
+    pub(super) fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Pool {
@@ -62,9 +88,9 @@ impl Pool {
     /// before it writes a byte.
     pub(super) fn checkout(&self, now: Instant) -> Option<Link> {
         let mut connections = self.connections();
-        if let Some(sender) = connections.shared.as_ref() {
-            if sender.is_ready() {
-                return Some(Link::Two(sender.clone()));
+        if let Some(link) = connections.shared.as_ref() {
+            if link.sender.is_ready() {
+                return Some(Link::Two(Arc::clone(link)));
             }
             connections.shared = None;
         }
@@ -92,6 +118,13 @@ impl Pool {
         }
     }
 
+    /// Lets no other exchange begin on a shared connection; those under way go on.
+    pub(super) fn retire(&self, link: &Arc<Shared>) {
+        self.connections()
+            .shared
+            .take_if(|shared| Arc::ptr_eq(shared, link));
+    }
+
     /// Makes a connection of `wire`; a shared one is put into the pool at once.
     pub(super) async fn adopt(
         &self,
@@ -102,7 +135,12 @@ impl Pool {
     ) -> Result<Link, (Fault, Box<str>)> {
         let broken = |error: hyper::Error| (Fault::Protocol, error.to_string().into());
         if http2 {
-            let (sender, connection) = http2::Builder::new(Tasks(watch.clone()))
+            let unused = CancellationToken::new();
+            let tasks = Tasks {
+                watch: watch.clone(),
+                unused: unused.clone(),
+            };
+            let (sender, connection) = http2::Builder::new(tasks.clone())
                 .timer(TokioTimer::new())
                 .keep_alive_interval(PING_AFTER)
                 .keep_alive_timeout(PING_TIME)
@@ -111,11 +149,16 @@ impl Pool {
                 .await
                 .map_err(broken)?;
             let slot = Arc::downgrade(&self.0);
-            watch.spawn(drive(connection, slot, watch.clone()));
+            tasks.spawn(drive(connection, slot, watch.clone()));
+            let link = Arc::new(Shared {
+                sender,
+                answers: AtomicU64::new(0),
+                _unused: unused.drop_guard(),
+            });
             if !watch.is_requested() {
-                self.connections().shared = Some(sender.clone());
+                self.connections().shared = Some(Arc::clone(&link));
             }
-            return Ok(Link::Two(sender));
+            return Ok(Link::Two(link));
         }
         Ok(Link::One(Box::new(Http1::new(wire, deadline))))
     }
@@ -168,15 +211,36 @@ fn lock(slot: &Mutex<Connections>) -> MutexGuard<'_, Connections> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// hyper's tasks for HTTP/2, counted by the drain.
+/// hyper's tasks for one HTTP/2 connection, counted by the drain, and cut off when nobody uses it.
 #[derive(Clone)]
-struct Tasks(Watch);
+struct Tasks {
+    watch: Watch,
+    unused: CancellationToken,
+}
 
 impl<F> hyper::rt::Executor<F> for Tasks
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        self.0.spawn(task);
+        self.spawn(task);
     }
+}
+
+impl Tasks {
+    fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: F) {
+        let unused = self.unused.clone();
+        self.watch.spawn(async move {
+            tokio::select! {
+                biased;
+                () = task => {}
+                () = has_ended(&unused) => {}
+            }
+        });
+    }
+}
+
+async fn has_ended(unused: &CancellationToken) {
+    unused.cancelled().await;
+    tokio::time::sleep(LAST_WORDS).await;
 }

@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Uri, header};
-use http_body::Body as _;
-use http_body_util::Full;
 
 use super::{Delivery, UpstreamUrl, head};
 use crate::http1;
@@ -52,11 +50,11 @@ impl Outgoing<'_> {
     }
 
     /// Over HTTP/2: all of it in pseudo fields. `None` when the authority is not one.
-    pub(super) fn http2(&self) -> Option<Request<Full<Bytes>>> {
+    pub(super) fn http2(&self) -> Option<Request<Bytes>> {
         match self {
             Self::Delivery(delivery) => http2(delivery),
             Self::AsIs(request, url) => {
-                let mut request = (*request).clone().map(Full::new);
+                let mut request = (*request).clone();
                 let target = request.uri().path_and_query().cloned()?;
                 *request.uri_mut() = absolute(url, url.authority().as_str().as_bytes(), target)?;
                 *request.version_mut() = http::Version::HTTP_2;
@@ -94,7 +92,7 @@ fn says_length(method: &Method, body: &Bytes) -> bool {
     !body.is_empty() || ![Method::GET, Method::HEAD].contains(method)
 }
 
-fn http2(delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
+fn http2(delivery: &Delivery) -> Option<Request<Bytes>> {
     let (mut parts, body) = request(delivery);
     let url = &delivery.upstream.settings().url;
     let target = head::target(url.base(), &delivery.webhook, &delivery.overlay).into_owned();
@@ -111,7 +109,7 @@ fn absolute(url: &UpstreamUrl, authority: &[u8], target: PathAndQuery) -> Option
     builder.path_and_query(target).build().ok()
 }
 
-fn request(delivery: &Delivery) -> (http::request::Parts, Full<Bytes>) {
+fn request(delivery: &Delivery) -> (http::request::Parts, Bytes) {
     let Delivery {
         webhook,
         overlay,
@@ -119,11 +117,11 @@ fn request(delivery: &Delivery) -> (http::request::Parts, Full<Bytes>) {
         ..
     } = delivery;
     // Its length is known, so hyper frames it by an exact `Content-Length`.
-    let body = Full::new(overlay.body.as_ref().unwrap_or(&webhook.body).clone());
+    let body = overlay.body.as_ref().unwrap_or(&webhook.body).clone();
     let (mut parts, body) = Request::new(body).into_parts();
     parts.method = webhook.method.clone();
     parts.headers = head::fields(webhook, overlay, *attempts);
-    if body.is_end_stream() && says_length(&parts.method, &Bytes::new()) {
+    if body.is_empty() && says_length(&parts.method, &body) {
         // hyper leaves it out.
         parts
             .headers

@@ -1,34 +1,74 @@
 //! One exchange over HTTP/2: another task moves the bytes, and it is hyper's.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 
+use h2::Reason;
 use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
 
 use super::collect::{Collected, Uncollected};
 use super::outcome::{Answer, BODY_BYTES_MAX, Conversation, Fault};
-use super::pool::Sender2;
+use super::pool::Shared;
 use super::request::Outgoing;
+use super::sent::Tracked;
 use super::{ANSWER_LIMITS, head};
 use crate::message::Fields;
 
-/// Sends a request and waits for the whole answer. Dropping the future resets the stream.
-pub(super) async fn exchange(outgoing: &Outgoing<'_>, mut sender: Sender2) -> Conversation {
+/// Sends a request and waits for the whole answer, until `deadline`; whether the connection can take
+/// other ones. Dropping the future resets the stream.
+pub(super) async fn exchange(
+    outgoing: &Outgoing<'_>,
+    link: &Shared,
+    deadline: Instant,
+) -> (Conversation, bool) {
+    let answers = link.answers();
+    let conversing = Box::pin(converse(outgoing, link));
+    match tokio::time::timeout_at(deadline, conversing).await {
+        Ok(told) => told,
+        // That one is late is its own affair as long as others are answered.
+        Err(_elapsed) => (Conversation::late(), link.answers() != answers),
+    }
+}
+
+async fn converse(outgoing: &Outgoing<'_>, link: &Shared) -> (Conversation, bool) {
     let Some(request) = outgoing.http2() else {
-        return Conversation::wrong("the authority is none that HTTP/2 can say");
+        let reason = "the authority is none that HTTP/2 can say";
+        return (Conversation::wrong(reason), true);
     };
-    let (parts, mut body) = match sender.try_send_request(request).await {
-        Ok(answer) => answer.into_parts(),
+    let (parts, body) = request.into_parts();
+    let (body, sent) = Tracked::new(body);
+    let request = http::Request::from_parts(parts, body);
+    let answer = match link.sender().try_send_request(request).await {
+        Ok(answer) => answer,
         Err(mut error) => {
-            return match error.take_message() {
-                Some(_) => Conversation::Unsent,
-                None => broken(&error.into_error()),
+            let told = match error.take_message() {
+                Some(_) => Conversation::unsent(),
+                None => unanswered(&error.into_error()),
             };
+            return (told, true);
         }
     };
-    if let Some(conversation) = refused_by_head(&parts, &body) {
-        return conversation;
+    link.answered();
+    let told = taken(answer).await;
+    // What is stuck in the window of an upstream that has answered stays there.
+    let is_sent = sent.is_whole();
+    match told {
+        // It cannot have taken what has not been sent, whatever it says.
+        Conversation::Answered(answer) if !is_sent && answer.status.is_success() => {
+            let reason = "answered before the webhook was sent";
+            (Conversation::wrong(reason), is_sent)
+        }
+        told => (told, is_sent),
+    }
+}
+
+/// An answer, whole.
+async fn taken(answer: http::Response<Incoming>) -> Conversation {
+    let (parts, mut body) = answer.into_parts();
+    if let Some(refused) = refused_by_head(&parts, &body) {
+        return refused;
     }
     let mut collected = Collected::default();
     match poll_fn(|cx| collected.poll(&mut body, cx)).await {
@@ -42,6 +82,7 @@ pub(super) async fn exchange(outgoing: &Outgoing<'_>, mut sender: Sender2) -> Co
             })
         }
         Err(Uncollected::TooLarge) => Conversation::too_large(),
+        Err(Uncollected::CutOff) => Conversation::reset(),
         Err(Uncollected::Broken(error)) => broken(&error),
     }
 }
@@ -55,16 +96,29 @@ fn refused_by_head(parts: &http::response::Parts, body: &Incoming) -> Option<Con
     (body.size_hint().lower() > BODY_BYTES_MAX as u64).then(Conversation::too_large)
 }
 
+/// No head came. What the upstream says it has not begun with is as good as never sent: a stream that
+/// it refused (RFC 9113, 8.7), and one beyond the last of its GOAWAY (6.8).
+fn unanswered(error: &hyper::Error) -> Conversation {
+    match source::<h2::Error>(error) {
+        Some(error) if error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM) => {
+            Conversation::Unsent("the upstream refused the stream unread")
+        }
+        // A stream that the GOAWAY leaves to be answered ends with the connection's own error.
+        Some(error) if error.is_remote() && error.is_go_away() => {
+            Conversation::Unsent("the upstream was ending the connection")
+        }
+        _ => broken(error),
+    }
+}
+
 fn broken(error: &hyper::Error) -> Conversation {
+    let ended = source::<h2::Error>(error).is_some_and(|error| error.is_io() || error.is_remote());
     let fault = if error.is_timeout() {
         Fault::Timeout
-    } else if error.is_incomplete_message()
+    } else if ended
         || error.is_closed()
         || error.is_canceled()
-        || error.is_body_write_aborted()
-        || error
-            .source()
-            .is_some_and(|source| source.is::<io::Error>())
+        || source::<io::Error>(error).is_some()
     {
         Fault::Reset
     } else {
@@ -75,4 +129,16 @@ fn broken(error: &hyper::Error) -> Conversation {
         None => error.to_string(),
     };
     Conversation::Failed(fault, reason.into())
+}
+
+/// The first of this kind among what led to an error.
+fn source<E: Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        source = error.source();
+    }
+    None
 }

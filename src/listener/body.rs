@@ -20,23 +20,25 @@ pub struct Bodies {
 
 /// The bytes of one body in the count, given back when it has been read or refused.
 #[derive(Debug)]
-pub(super) struct Held {
+struct Held {
     bodies: Arc<Bodies>,
     bytes: usize,
 }
 
 impl Held {
-    pub(super) fn new(bodies: &Arc<Bodies>) -> Self {
+    fn new(bodies: &Arc<Bodies>) -> Self {
         Self {
             bodies: Arc::clone(bodies),
             bytes: 0,
         }
     }
 
-    pub(super) fn add(&mut self, bytes: usize) -> Result<(), Unread> {
-        let before = self.bodies.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes += bytes;
-        if before + bytes > BYTES_MAX {
+    /// Holds this many bytes instead of fewer.
+    fn hold(&mut self, bytes: usize) -> Result<(), Unread> {
+        let more = bytes.saturating_sub(self.bytes);
+        let before = self.bodies.bytes.fetch_add(more, Ordering::Relaxed);
+        self.bytes += more;
+        if before + more > BYTES_MAX {
             Err(Unread::Full)
         } else {
             Ok(())
@@ -57,13 +59,63 @@ pub(super) enum Part {
     Begun(Progress),
 }
 
+/// The bytes of a body so far. What is declared costs nothing until it comes: there is room for twice of
+/// what came and no more, and all of the room is counted.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    data: Vec<u8>,
+    bytes_max: usize,
+    held: Held,
+}
+
+impl Gathered {
+    /// Nothing yet, of `bytes_max` at most.
+    pub(super) fn new(bytes_max: usize, bodies: &Arc<Bodies>) -> Self {
+        Self {
+            data: Vec::new(),
+            bytes_max,
+            held: Held::new(bodies),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Adds all of what came.
+    pub(super) fn add(&mut self, came: &[u8]) -> Result<(), Unread> {
+        if came.len() > self.bytes_max - self.data.len() {
+            return Err(Unread::TooBig);
+        }
+        self.make_room(came.len())?;
+        self.data.extend_from_slice(came);
+        Ok(())
+    }
+
+    /// Doubles, so that a long body is copied few times; what is known to be all of it is met exactly.
+    fn make_room(&mut self, more: usize) -> Result<(), Unread> {
+        let needed = (self.data.len() + more).min(self.bytes_max);
+        if needed <= self.data.capacity() {
+            return Ok(());
+        }
+        let room = needed.max(2 * self.data.capacity()).min(self.bytes_max);
+        self.held.hold(room)?;
+        self.data.reserve_exact(room - self.data.len());
+        Ok(())
+    }
+
+    /// The body, in memory of exactly its size.
+    pub(super) fn finish(mut self) -> Bytes {
+        self.data.shrink_to_fit();
+        Bytes::from(self.data)
+    }
+}
+
 /// A body that is still coming.
 #[derive(Debug)]
 pub(super) struct Progress {
-    data: Vec<u8>,
-    bytes_max: usize,
+    gathered: Gathered,
     coming: Coming,
-    held: Held,
 }
 
 #[derive(Debug)]
@@ -84,10 +136,8 @@ impl Part {
     ) -> Result<(Self, usize), Unread> {
         let Some(length) = declared else {
             let mut progress = Progress {
-                data: Vec::new(),
-                bytes_max,
+                gathered: Gathered::new(bytes_max, bodies),
                 coming: Coming::Chunks(Chunks::default()),
-                held: Held::new(bodies),
             };
             return Ok(match progress.add(came)? {
                 Some(used) => (Self::Whole(progress.finish()), used),
@@ -102,10 +152,8 @@ impl Part {
             return Ok((Self::Whole(Bytes::copy_from_slice(whole)), length));
         }
         let mut progress = Progress {
-            data: Vec::with_capacity(length),
-            bytes_max,
+            gathered: Gathered::new(length, bodies),
             coming: Coming::Counted(length),
-            held: Held::new(bodies),
         };
         progress.add(came)?;
         Ok((Self::Begun(progress), came.len()))
@@ -115,28 +163,29 @@ impl Part {
 impl Progress {
     /// Adds what came; when that completes the body, how much of it belonged to it.
     pub(super) fn add(&mut self, came: &[u8]) -> Result<Option<usize>, Unread> {
-        self.held.add(came.len())?;
+        let gathered = &mut self.gathered;
         match &mut self.coming {
             Coming::Counted(left) => {
                 let here = came.len().min(*left);
-                self.data
-                    .extend_from_slice(came.get(..here).unwrap_or_default());
+                gathered.add(came.get(..here).unwrap_or_default())?;
                 *left -= here;
                 Ok((*left == 0).then_some(here))
             }
-            Coming::Chunks(chunks) => match chunks.decode(came, &mut self.data, self.bytes_max) {
-                Decoded::More => Ok(None),
-                Decoded::Done(used) => Ok(Some(used)),
-                Decoded::Wrong => Err(Unread::CutOff),
-                Decoded::TooBig => Err(Unread::TooBig),
-            },
+            Coming::Chunks(chunks) => {
+                // Chunks are never shorter than what they hold.
+                gathered.make_room(came.len())?;
+                match chunks.decode(came, &mut gathered.data, gathered.bytes_max) {
+                    Decoded::More => Ok(None),
+                    Decoded::Done(used) => Ok(Some(used)),
+                    Decoded::Wrong => Err(Unread::CutOff),
+                    Decoded::TooBig => Err(Unread::TooBig),
+                }
+            }
         }
     }
 
-    /// The body, in memory of exactly its size.
-    pub(super) fn finish(mut self) -> Bytes {
-        self.data.shrink_to_fit();
-        Bytes::from(self.data)
+    pub(super) fn finish(self) -> Bytes {
+        self.gathered.finish()
     }
 }
 
@@ -145,6 +194,7 @@ mod tests {
     use super::{BYTES_MAX, Bodies, Part};
     use crate::message::Unread;
     use std::sync::Arc;
+    use std::sync::atomic::Ordering;
 
     #[test]
     fn a_body_that_came_with_its_head_is_taken_whole_and_what_follows_is_left() {
@@ -185,10 +235,30 @@ mod tests {
     }
 
     #[test]
+    fn a_declared_length_takes_nothing_and_what_came_at_most_twice_its_size() {
+        let bodies = Arc::new(Bodies::default());
+        let held = || bodies.bytes.load(Ordering::Relaxed);
+        let (part, _) = Part::begin(Some(1_000_000), &[7; 1000], 1_000_000, &bodies).unwrap();
+        let Part::Begun(mut progress) = part else {
+            panic!("most of it is to come");
+        };
+        assert_eq!(held(), 1000);
+
+        progress.add(&[7; 1000]).unwrap();
+        assert_eq!(held(), 2000);
+        progress.add(&[7; 1]).unwrap();
+        assert_eq!(held(), 4000);
+        progress.add(&[7; 997_999]).unwrap();
+        assert_eq!(held(), 1_000_000);
+        assert_eq!(progress.finish().len(), 1_000_000);
+        assert_eq!(held(), 0);
+    }
+
+    #[test]
     fn all_bodies_together_have_a_bound_and_give_back_what_they_held() {
         let bodies = Arc::new(Bodies::default());
         let mut held = super::Held::new(&bodies);
-        held.add(BYTES_MAX).unwrap();
+        held.hold(BYTES_MAX).unwrap();
 
         let refused = Part::begin(Some(2), b"x", 2, &bodies).map(|_| ());
         drop(held);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::uri::PathAndQuery;
 use http::{Request, Version};
@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::answer::{self, Untaken};
-use super::body::{Bodies, Held};
+use super::body::{Bodies, Gathered};
 use super::pace::{Due, LAST_WORDS, Pace, first_look};
 use super::{Admitted, Limits, Peer, Service, Shared};
 use crate::drain::Watch;
@@ -37,8 +37,6 @@ const PENDING_RESETS_MAX: usize = 20;
 /// A connection that does not answer a ping is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// First allocation for a body that does not say how long it is.
-const FIRST_BYTES: usize = 8 << 10;
 
 /// Serves one connection to its end. Dropping the future closes it.
 pub(super) async fn run<S, T>(stream: T, peer: Peer, shared: &Shared, service: S, watch: &Watch)
@@ -206,27 +204,19 @@ async fn collect(
     bytes_max: usize,
     bodies: &Arc<Bodies>,
 ) -> Result<Bytes, Unread> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let mut held = Held::new(bodies);
-    let mut whole = BytesMut::with_capacity(declared.unwrap_or(FIRST_BYTES));
+    let mut gathered = Gathered::new(declared.unwrap_or(bytes_max), bodies);
     while let Some(frame) = body.frame().await {
         // Trailers are not part of a call and are dropped.
-        let Ok(data) = frame.map_err(|_| Unread::CutOff)?.into_data() else {
-            continue;
-        };
-        if whole.len() + data.len() > bytes_max {
-            return Err(Unread::TooBig);
+        if let Ok(data) = frame.map_err(|_| Unread::CutOff)?.into_data() {
+            gathered.add(&data)?;
         }
-        held.add(data.len())?;
-        whole.extend_from_slice(&data);
     }
-    Ok(if whole.capacity() == whole.len() {
-        whole.freeze()
-    } else {
-        Bytes::copy_from_slice(&whole)
-    })
+    // hyper tells a stream that was reset with NO_ERROR as one that ended.
+    let is_whole = declared.is_none_or(|length| length == gathered.len());
+    if !body.is_end_stream() || !is_whole {
+        return Err(Unread::CutOff);
+    }
+    Ok(gathered.finish())
 }
 
 /// Spawns the streams of an HTTP/2 connection as tasks that the drain waits for.

@@ -1,21 +1,14 @@
-//! HTTP/2 by hand, frame by frame (RFC 9113): limits that a well-behaved client never meets.
+//! Senders that speak HTTP/2 by hand, frame by frame (RFC 9113): what a well-behaved client never does.
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
+use crate::support::frames::{
+    CONTENT_LENGTH, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, NO_WINDOW, PING,
+    PREFACE, REFUSED_STREAM, RST_STREAM, SETTINGS, frame, literal, next, next_flagged,
+};
 use crate::support::{Act, Authority, Connection, Gate, Upstream, folder, hook};
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const REFUSED_STREAM: u32 = 7;
-/// `SETTINGS_INITIAL_WINDOW_SIZE` of 0: not a byte of a body is let out.
-const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
 
 async fn gate(limits: &str, upstream: &Upstream) -> (Gate, Connection<TlsStream<TcpStream>>) {
     let authority = Authority::new();
@@ -29,7 +22,7 @@ async fn gate(limits: &str, upstream: &Upstream) -> (Gate, Connection<TlsStream<
         .await
         .unwrap();
     let mut connection = Connection::over(stream);
-    connection.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    connection.write(PREFACE).await;
     connection.write(frame(SETTINGS, 0, 0, &[])).await;
     (gate, connection)
 }
@@ -109,44 +102,61 @@ async fn answers_that_nobody_takes_are_held_up_to_a_bound_and_lose_their_bodies_
     assert_eq!(without_body, 80 - 67);
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = length[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
+#[tokio::test]
+async fn a_body_that_is_reset_before_its_end_reaches_nobody_whatever_the_reset_says() {
+    let mut upstream = Upstream::ok().await;
+    let (gate, mut connection) = gate("", &upstream).await;
+    let declared = [head(), literal(CONTENT_LENGTH, b"10")].concat();
+
+    for (id, head) in [(1, head()), (3, declared)] {
+        connection
+            .write(frame(HEADERS, END_HEADERS, id, &head))
+            .await;
+        connection.write(frame(DATA, 0, id, b"half ")).await;
+        let reset = frame(RST_STREAM, 0, id, &NO_ERROR.to_be_bytes());
+        connection.write(reset).await;
+    }
+
+    gate.wait_for_metric("hookgate_unrouted_total{status=\"400\"}", 2.0)
+        .await;
+    assert!(upstream.is_quiet());
+    // Its neighbour: the same body with its end, and a reset behind it.
+    connection
+        .write(frame(HEADERS, END_HEADERS, 5, &head()))
+        .await;
+    connection.write(frame(DATA, END_STREAM, 5, b"half ")).await;
+    assert_eq!(upstream.next().await.text(), "half ");
+}
+
+#[tokio::test]
+async fn a_declared_length_costs_no_memory_until_its_bytes_come() {
+    let upstream = Upstream::ok().await;
+    let (gate, mut connection) = gate("h2_streams = 100", &upstream).await;
+    let declared = [head(), literal(CONTENT_LENGTH, b"1000000")].concat();
+    let before = gate.memory();
+
+    for id in (1..200).step_by(2) {
+        connection
+            .write(frame(HEADERS, END_HEADERS, id, &declared))
+            .await;
+    }
+    // A whole call behind them: all that came before it has been read.
+    connection
+        .write(frame(RST_STREAM, 0, 1, &NO_ERROR.to_be_bytes()))
+        .await;
+    connection
+        .write(frame(HEADERS, END_STREAM | END_HEADERS, 201, &head()))
+        .await;
+    next(&mut connection, HEADERS).await;
+
+    let grown = gate.memory().saturating_sub(before);
+    assert!(
+        grown < 20 << 20,
+        "{grown} bytes for bodies of which nothing came"
+    );
 }
 
 /// `POST https://a/hook` in HPACK (RFC 7541): indexed where the static table has it, else literal.
 fn head() -> Vec<u8> {
     [b"\x83\x87".as_slice(), b"\x04\x05/hook", b"\x01\x01a"].concat()
-}
-
-/// Stream and payload of the next frame of a kind.
-async fn next<T>(connection: &mut Connection<T>, kind: u8) -> (u32, Vec<u8>)
-where
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    let (_flags, stream, payload) = next_flagged(connection, kind).await;
-    (stream, payload)
-}
-
-/// Flags, stream and payload of the next frame of a kind.
-async fn next_flagged<T>(connection: &mut Connection<T>, kind: u8) -> (u8, u32, Vec<u8>)
-where
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    loop {
-        let head = connection.read(9).await;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let payload = connection.read(usize::try_from(length).unwrap()).await;
-        if head[3] == kind {
-            return (
-                head[4],
-                u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
-                payload,
-            );
-        }
-    }
 }

@@ -44,6 +44,7 @@ mod forwarded;
 
 mod delivery;
 mod hostile;
+mod streams;
 
 mod breaker;
 mod buffer;

@@ -206,6 +206,14 @@ impl Gate {
         line["report"].as_str().unwrap().to_owned()
     }
 
+    /// Bytes of memory that it has now.
+    pub fn memory(&self) -> usize {
+        let statm = format!("/proc/{}/statm", self.child.id().unwrap());
+        let pages = std::fs::read_to_string(statm).unwrap();
+        let resident = pages.split(' ').nth(1).unwrap();
+        resident.parse::<usize>().unwrap() * 4096
+    }
+
     /// How it ended, with its whole log.
     pub async fn ended(mut self) -> (ExitStatus, Vec<String>) {
         let Ok(status) = tokio::time::timeout(PATIENCE, self.child.wait()).await else {

@@ -1,10 +1,12 @@
 //! The neighbours of a gate: its process, its senders, its upstreams, its certificates, its guests.
 
 mod certs;
+pub mod frames;
 mod gate;
 mod guest;
 mod h2;
 mod sender;
+mod streams;
 mod tool;
 mod upstream;
 
@@ -13,6 +15,7 @@ pub use gate::{Gate, cache, check, folder, free_port, passing};
 pub use guest::guest;
 pub use h2::H2;
 pub use sender::{Answer, Call, Connection, base64, github, hex, mac};
+pub use streams::Streams;
 pub use tool::{Said, tool};
 pub use upstream::{Absent, Act, Received, Upstream};
 
