@@ -94,20 +94,21 @@ fn files() -> TempDir {
         fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     };
-    let certificate = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    for (name, host) in [
-        ("hooks", "hooks.example.com"),
-        ("other", "other.example.com"),
+    for (name, host, from, until) in [
+        ("hooks", "hooks.example.com", 1975, 4096),
+        ("other", "other.example.com", 1975, 4096),
+        ("old", "hooks.example.com", 2019, 2020),
+        ("early", "hooks.example.com", 4095, 4096),
     ] {
-        let made = certificate(host);
-        write(
-            &format!("tls/{name}.crt"),
-            made.cert.pem().as_bytes(),
-            0o644,
-        );
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut made = rcgen::CertificateParams::new([host.to_owned()]).unwrap();
+        made.not_before = rcgen::date_time_ymd(from, 1, 1);
+        made.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let cert = made.self_signed(&key).unwrap().pem();
+        write(&format!("tls/{name}.crt"), cert.as_bytes(), 0o644);
         write(
             &format!("tls/{name}.key"),
-            made.signing_key.serialize_pem().as_bytes(),
+            key.serialize_pem().as_bytes(),
             0o600,
         );
     }

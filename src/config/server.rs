@@ -5,6 +5,8 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::document::Place;
 use super::draft::{BYTE, Draft, GIB, HOUR, MILLISECOND, SECOND};
 use super::file;
@@ -12,11 +14,17 @@ use super::secrets::{self, TEXT};
 use super::shapes::OneOrMany;
 use super::units::Size;
 use crate::admin;
-use crate::listener::{self, Certificates, HEADERS_MOST, Pair, Part};
+use crate::listener::{self, Certificates, HEADERS_MOST, Pair, Part, Validity};
 use crate::secret::Secret;
+use crate::webhook::Arrival;
 
 /// A chain of some certificates has a few KiB.
 const PEM_BYTES_MAX: u64 = 256 << 10;
+
+/// Certificates of three months are renewed a month before their end: two weeks later somebody should
+/// know that they were not. Those that live for days only are renewed with a third left; a quarter is
+/// late for them.
+const EXPIRY_NEAR: Duration = Duration::from_hours(14 * 24);
 
 /// Providers' bodies are far below; GitHub's limit of 25 MB is the largest known.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -207,7 +215,11 @@ fn certificates(
         };
         // One by one, so that a second bad pair is found as well.
         match Certificates::new(std::slice::from_ref(&pair)) {
-            Ok(_) => pairs.push(pair),
+            Ok(_) => {
+                let path = tls.cert.as_deref().unwrap_or_default();
+                dates(draft, &at.key("cert"), path, &pair);
+                pairs.push(pair);
+            }
             Err(error) => {
                 let (half, path) = match error.part {
                     Part::Cert => ("cert", tls.cert.as_deref()),
@@ -226,6 +238,36 @@ fn certificates(
         return None;
     }
     Certificates::new(&pairs).ok().map(Arc::new)
+}
+
+/// Warns of a certificate that senders refuse today, or will soon.
+fn dates(draft: &mut Draft<'_>, place: &Place, path: &str, pair: &Pair) {
+    let Some(Validity { from, until }) = pair.validity() else {
+        return;
+    };
+    let now = Arrival::now().wall();
+    let day = |time| match Timestamp::try_from(time) {
+        Ok(time) => time.strftime("%Y-%m-%d").to_string(),
+        Err(_) => "a day beyond the calendar".to_owned(),
+    };
+    let renew = "renew it; a reload shows the new one to senders";
+    let life = until.duration_since(from).unwrap_or_default();
+    match until.duration_since(now) {
+        Err(_) => {
+            let message = format!("`{path}` expired on {}: senders refuse it", day(until));
+            draft.warn(place, message, renew);
+        }
+        Ok(_) if now < from => {
+            let from = day(from);
+            let message = format!("`{path}` is not valid before {from}: senders refuse it");
+            let help = "serve one that is valid today, or set the clock of this machine";
+            draft.warn(place, message, help);
+        }
+        Ok(left) if left < EXPIRY_NEAR.min(life / 4) => {
+            draft.warn(place, format!("`{path}` expires on {}", day(until)), renew);
+        }
+        Ok(_) => {}
+    }
 }
 
 fn half(draft: &mut Draft<'_>, place: &Place, key: &str, written: Option<&str>) -> Option<Vec<u8>> {

@@ -16,6 +16,7 @@
 //! which they were accepted, each after the one before it has been delivered, given up or withdrawn.
 //! Nothing is promised about the order of others.
 
+mod addresses;
 mod attempt;
 mod background;
 mod breaker;

@@ -1,7 +1,7 @@
 //! A byte stream to an upstream: TCP, or TLS over it.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::addresses;
 use super::outcome::Fault;
 
 /// Connected, and through the handshake.
@@ -45,10 +46,8 @@ impl Dial {
     /// Dropping the future closes what was opened.
     pub(super) async fn connect(&self) -> Result<Wire, (Fault, Box<str>)> {
         let unreachable = |error: io::Error| (Fault::Unreachable, error.to_string().into());
-        let tcp = match self.public_only {
-            false => TcpStream::connect((&*self.host, self.port)).await,
-            true => self.connect_public().await,
-        };
+        let addresses = self.addresses().await.map_err(unreachable)?;
+        let tcp = addresses::first(addresses.into_iter()).await;
         let tcp = tcp.map_err(unreachable)?;
         // A request is one write; waiting for more of it only adds latency.
         tcp.set_nodelay(true).map_err(unreachable)?;
@@ -61,9 +60,12 @@ impl Dial {
         }
     }
 
-    /// Resolves once and connects to what was looked at: a second answer could be another.
-    async fn connect_public(&self) -> io::Result<TcpStream> {
+    /// Resolves once, and what is looked at is what is connected to: a second answer could be another.
+    async fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let found = tokio::net::lookup_host((&*self.host, self.port)).await?;
+        if !self.public_only {
+            return Ok(found.collect());
+        }
         let public: Vec<_> = found.filter(|address| is_public(address.ip())).collect();
         if public.is_empty() {
             return Err(io::Error::other(format!(
@@ -71,7 +73,7 @@ impl Dial {
                 self.host
             )));
         }
-        TcpStream::connect(&*public).await
+        Ok(public)
     }
 }
 

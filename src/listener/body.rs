@@ -1,56 +1,10 @@
-//! Takes bodies whole: bounded in size, and in what all bodies together may hold while they come in.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! Takes bodies whole: bounded in size, and in what they hold while they come in.
 
 use bytes::Bytes;
 
+use super::bodies::Held;
 use crate::http1::{Chunks, Decoded};
 use crate::message::Unread;
-
-/// Bodies that are being read, all connections together. Without it, the connections times the largest
-/// body is what strangers could make us hold.
-const BYTES_MAX: usize = 256 << 20;
-
-/// The bytes of bodies that are being read. One that came in one read is never counted.
-#[derive(Debug, Default)]
-pub struct Bodies {
-    bytes: AtomicUsize,
-}
-
-/// The bytes of one body in the count, given back when it has been read or refused.
-#[derive(Debug)]
-struct Held {
-    bodies: Arc<Bodies>,
-    bytes: usize,
-}
-
-impl Held {
-    fn new(bodies: &Arc<Bodies>) -> Self {
-        Self {
-            bodies: Arc::clone(bodies),
-            bytes: 0,
-        }
-    }
-
-    /// Holds this many bytes instead of fewer.
-    fn hold(&mut self, bytes: usize) -> Result<(), Unread> {
-        let more = bytes.saturating_sub(self.bytes);
-        let before = self.bodies.bytes.fetch_add(more, Ordering::Relaxed);
-        self.bytes += more;
-        if before + more > BYTES_MAX {
-            Err(Unread::Full)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.bodies.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
 
 /// A body as far as it has come.
 #[derive(Debug)]
@@ -70,11 +24,11 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// Nothing yet, of `bytes_max` at most.
-    pub(super) fn new(bytes_max: usize, bodies: &Arc<Bodies>) -> Self {
+    pub(super) fn new(bytes_max: usize, held: Held) -> Self {
         Self {
             data: Vec::new(),
             bytes_max,
-            held: Held::new(bodies),
+            held,
         }
     }
 
@@ -132,11 +86,11 @@ impl Part {
         declared: Option<u64>,
         came: &[u8],
         bytes_max: usize,
-        bodies: &Arc<Bodies>,
+        held: impl FnOnce() -> Held,
     ) -> Result<(Self, usize), Unread> {
         let Some(length) = declared else {
             let mut progress = Progress {
-                gathered: Gathered::new(bytes_max, bodies),
+                gathered: Gathered::new(bytes_max, held()),
                 coming: Coming::Chunks(Chunks::default()),
             };
             return Ok(match progress.add(came)? {
@@ -152,7 +106,7 @@ impl Part {
             return Ok((Self::Whole(Bytes::copy_from_slice(whole)), length));
         }
         let mut progress = Progress {
-            gathered: Gathered::new(length, bodies),
+            gathered: Gathered::new(length, held()),
             coming: Coming::Counted(length),
         };
         progress.add(came)?;
@@ -191,18 +145,25 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::{BYTES_MAX, Bodies, Part};
+    use super::super::bodies::{Bodies, Held};
+    use super::Part;
     use crate::message::Unread;
+    use std::net::IpAddr;
     use std::sync::Arc;
-    use std::sync::atomic::Ordering;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn nobody() -> Held {
+        Held::new(&Arc::default(), address("192.0.2.1"))
+    }
 
     #[test]
     fn a_body_that_came_with_its_head_is_taken_whole_and_what_follows_is_left() {
-        let bodies = Arc::default();
-
-        let (part, used) = Part::begin(Some(4), b"bodyPOST", 4, &bodies).unwrap();
+        let (part, used) = Part::begin(Some(4), b"bodyPOST", 4, nobody).unwrap();
         let (chunks, of_chunks) =
-            Part::begin(None, b"4\r\nbody\r\n0\r\n\r\nPOST", 4, &bodies).unwrap();
+            Part::begin(None, b"4\r\nbody\r\n0\r\n\r\nPOST", 4, nobody).unwrap();
 
         assert!(matches!(part, Part::Whole(body) if body == "body"));
         assert!(matches!(chunks, Part::Whole(body) if body == "body"));
@@ -211,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_body_that_comes_in_pieces_is_complete_at_its_last_byte() {
-        let (part, _) = Part::begin(Some(4), b"b", 4, &Arc::default()).unwrap();
+        let (part, _) = Part::begin(Some(4), b"b", 4, nobody).unwrap();
         let Part::Begun(mut progress) = part else {
             panic!("three bytes are to come");
         };
@@ -223,9 +184,8 @@ mod tests {
 
     #[test]
     fn a_body_beyond_its_bound_is_refused_by_its_length_alone() {
-        let begin = |declared, came: &[u8]| {
-            Part::begin(declared, came, 4, &Arc::default()).map(|(_, used)| used)
-        };
+        let begin =
+            |declared, came: &[u8]| Part::begin(declared, came, 4, nobody).map(|(_, used)| used);
 
         assert_eq!(begin(Some(5), b""), Err(Unread::TooBig));
         assert_eq!(begin(Some(u64::MAX), b""), Err(Unread::TooBig));
@@ -237,8 +197,9 @@ mod tests {
     #[test]
     fn a_declared_length_takes_nothing_and_what_came_at_most_twice_its_size() {
         let bodies = Arc::new(Bodies::default());
-        let held = || bodies.bytes.load(Ordering::Relaxed);
-        let (part, _) = Part::begin(Some(1_000_000), &[7; 1000], 1_000_000, &bodies).unwrap();
+        let held = || bodies.bytes();
+        let sender = || Held::new(&bodies, address("192.0.2.1"));
+        let (part, _) = Part::begin(Some(1_000_000), &[7; 1000], 1_000_000, sender).unwrap();
         let Part::Begun(mut progress) = part else {
             panic!("most of it is to come");
         };
@@ -252,18 +213,5 @@ mod tests {
         assert_eq!(held(), 1_000_000);
         assert_eq!(progress.finish().len(), 1_000_000);
         assert_eq!(held(), 0);
-    }
-
-    #[test]
-    fn all_bodies_together_have_a_bound_and_give_back_what_they_held() {
-        let bodies = Arc::new(Bodies::default());
-        let mut held = super::Held::new(&bodies);
-        held.hold(BYTES_MAX).unwrap();
-
-        let refused = Part::begin(Some(2), b"x", 2, &bodies).map(|_| ());
-        drop(held);
-
-        assert_eq!(refused, Err(Unread::Full));
-        assert!(Part::begin(Some(2), b"x", 2, &bodies).is_ok());
     }
 }

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::answer::Claim;
+use super::bodies::Held;
 use super::body::{Part, Progress};
 use super::line::{Came, Line};
 use super::{Admitted, Peer, Service, Shared};
@@ -256,7 +257,8 @@ impl<S: Service> Talk<'_, S> {
                 return Next::Answered(refused, form);
             }
         };
-        match Part::begin(declared, rest, body_bytes_max, &self.shared.bodies) {
+        let held = || Held::new(&self.shared.bodies, self.peer.address.ip());
+        match Part::begin(declared, rest, body_bytes_max, held) {
             Ok((part, used)) => {
                 self.left
                     .extend_from_slice(rest.get(used..).unwrap_or_default());

@@ -20,11 +20,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::answer::{self, Untaken};
-use super::body::{Bodies, Gathered};
+use super::bodies::{Bodies, Held};
+use super::body::Gathered;
 use super::pace::{Due, LAST_WORDS, Pace, first_look};
 use super::{Admitted, Limits, Peer, Service, Shared};
 use crate::drain::Watch;
-use crate::message::{Fields, Head, Response, Unread};
+use crate::message::{Fields, Head, Malformed, Response, Unread};
 
 /// What one stream may send before its body is read: a typical webhook whole.
 const STREAM_WINDOW: u32 = 64 << 10;
@@ -45,12 +46,13 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &shared.limits;
+    let fields_max = limits.header_count_max;
     let pace = Arc::new(Pace::new(Instant::now(), Arc::clone(&shared.untaken)));
     let answered = service_fn({
         let (pace, bodies) = (Arc::clone(&pace), Arc::clone(&shared.bodies));
         move |request| {
             let (pace, bodies) = (Arc::clone(&pace), Arc::clone(&bodies));
-            answer(service.clone(), request, peer, pace, bodies)
+            answer(service.clone(), request, peer, fields_max, pace, bodies)
         }
     });
     let header_bytes_max = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
@@ -137,6 +139,7 @@ fn answer<S: Service>(
     service: S,
     request: Request<Incoming>,
     peer: Peer,
+    fields_max: usize,
     pace: Arc<Pace>,
     bodies: Arc<Bodies>,
 ) -> impl Future<Output = Result<http::Response<Untaken>, Infallible>> + Send {
@@ -150,7 +153,12 @@ fn answer<S: Service>(
     pace.call();
     let answered = Answered(pace);
     async move {
-        let response = converse(&service, request, peer, &bodies).await;
+        // hyper bounds the bytes of a head, and not its fields.
+        let response = if request.headers().len() > fields_max {
+            service.malformed(Malformed::TooLarge, peer)
+        } else {
+            converse(&service, request, peer, &bodies).await
+        };
         Ok(answer::enter(response, &answered.0))
     }
 }
@@ -178,7 +186,8 @@ async fn converse<S: Service>(
     if declared.is_some_and(|length| length > body_bytes_max) {
         return service.unread(call, Unread::TooBig);
     }
-    let collecting = collect(body, declared, body_bytes_max, bodies);
+    let held = Held::new(bodies, peer.address.ip());
+    let collecting = collect(body, declared, body_bytes_max, held);
     match tokio::time::timeout(body_time, collecting).await {
         Ok(Ok(body)) => service.answer(call, body).await,
         Ok(Err(why)) => service.unread(call, why),
@@ -202,9 +211,9 @@ async fn collect(
     mut body: Incoming,
     declared: Option<usize>,
     bytes_max: usize,
-    bodies: &Arc<Bodies>,
+    held: Held,
 ) -> Result<Bytes, Unread> {
-    let mut gathered = Gathered::new(declared.unwrap_or(bytes_max), bodies);
+    let mut gathered = Gathered::new(declared.unwrap_or(bytes_max), held);
     while let Some(frame) = body.frame().await {
         // Trailers are not part of a call and are dropped.
         if let Ok(data) = frame.map_err(|_| Unread::CutOff)?.into_data() {

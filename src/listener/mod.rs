@@ -6,6 +6,7 @@
 //! loop's.
 
 mod answer;
+mod bodies;
 mod body;
 mod connection;
 mod h1;
@@ -29,9 +30,9 @@ pub use crate::http1::FIELDS_MAX as HEADERS_MOST;
 use crate::message::{Head, Malformed, Response, Unread};
 use crate::telemetry::{Event, Telemetry};
 pub use answer::Ledger;
-pub use body::Bodies;
+pub use bodies::Bodies;
 pub use socket::{BindError, Listening, Sockets, Succession, Tenure, bind};
-pub use tls::{Certificates, Pair, Part, TlsError};
+pub use tls::{Certificates, Pair, Part, TlsError, Validity};
 
 /// Wait before accepting again when the process is out of descriptors or memory: long enough for
 /// connections to end, short enough to go unnoticed.

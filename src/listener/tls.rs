@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
+use webpki::KeyUsage;
 
 use crate::secret::Secret;
 
@@ -22,6 +24,43 @@ pub struct Pair {
     pub cert: Vec<u8>,
     /// PKCS#8, PKCS#1 or SEC1.
     pub key: Secret,
+}
+
+/// When a certificate may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// Its first second.
+    pub from: SystemTime,
+    /// Its last second.
+    pub until: SystemTime,
+}
+
+impl Pair {
+    /// When the server's own certificate is valid; none when it cannot be read.
+    #[must_use]
+    pub fn validity(&self) -> Option<Validity> {
+        let cert = CertificateDer::from_pem_slice(&self.cert).ok()?;
+        let cert = webpki::EndEntityCert::try_from(&cert).ok()?;
+        // webpki tells the dates to those only whom it refuses by them, which it does first of all.
+        let refused_at = |seconds| {
+            let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+            let usage = KeyUsage::server_auth();
+            let path = cert.verify_for_usage(&[], &[], &[], time, usage, None, None);
+            path.err()
+        };
+        let since = |time: UnixTime| UNIX_EPOCH + Duration::from_secs(time.as_secs());
+        let from = match refused_at(0) {
+            Some(webpki::Error::CertNotValidYet { not_before, .. }) => since(not_before),
+            _ => UNIX_EPOCH,
+        };
+        match refused_at(u64::MAX) {
+            Some(webpki::Error::CertExpired { not_after, .. }) => Some(Validity {
+                from,
+                until: since(not_after),
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// Which half of a pair is wrong.

@@ -39,6 +39,9 @@ impl Running {
         if plan.listener.addresses != current.listener.addresses {
             return refuse("`server.listen`");
         }
+        if plan.listener.tls.is_some() != current.listener.tls.is_some() {
+            return refuse("a change between TLS and plain HTTP (`server.tls`)");
+        }
         if plan.listener.limits != current.listener.limits {
             return refuse("`server.limits`");
         }

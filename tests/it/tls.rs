@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 
-use crate::support::{Authority, Call, Connection, Gate, H2, Upstream, folder, hook};
+use crate::support::{Authority, Call, Connection, Gate, H2, Upstream, check, folder, hook};
 
 const HOOKS: &str = "hooks.example.com";
 
@@ -195,4 +198,72 @@ async fn a_reload_with_the_key_of_another_certificate_changes_nothing() {
         "{report}"
     );
     assert!(shown(&gate, &authority, HOOKS).await == before);
+}
+
+#[tokio::test]
+async fn a_reload_between_tls_and_plain_http_is_refused() {
+    let authority = Authority::new();
+    let upstream = Upstream::ok().await;
+    let (mut secure, folder) = gate(&authority, &upstream).await;
+    let (without, _) = ONE.split_once("[[server.tls]]").unwrap();
+    let [with, without] = [ONE, without].map(|server| format!("{server}{}", hook(&upstream)));
+    let mut plain = Gate::start_in(folder, &without, &[]).await;
+    let call = Call::post("/hook", "x");
+
+    let reports = [secure.refuse(&without).await, plain.refuse(&with).await];
+
+    for report in reports {
+        assert!(report.contains("between TLS and plain HTTP"), "{report}");
+    }
+    let answered = [
+        call.send_tls(secure.address, HOOKS, &authority).await,
+        call.send(plain.address).await,
+    ];
+    assert_eq!(answered.map(|answer| answer.status), [200, 200]);
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_soon_is_told_by_check() {
+    let folder = folder();
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    // Days that it has been valid for, and days that are left.
+    for (since, left, is_told) in [(80, 10, true), (70, 20, false), (2, 4, false)] {
+        let [from, until] = [today - since.days(), today + left.days()].map(|day| {
+            let [month, day_of_month] = [day.month(), day.day()].map(i8::unsigned_abs);
+            rcgen::date_time_ymd(day.year().into(), month, day_of_month)
+        });
+        let mut params = CertificateParams::new([HOOKS.to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (from, until);
+        let key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&key).unwrap().pem();
+        std::fs::write(folder.path().join("a.crt"), cert).unwrap();
+        std::fs::write(folder.path().join("a.key"), key.serialize_pem()).unwrap();
+
+        let toml = format!(
+            "{ONE}[routes.hook]\npath = \"/hook\"\npublic = true\nforward = \"a\"\n\
+             [upstreams.a]\nurl = \"http://127.0.0.1:9\"\n"
+        );
+        let (code, said) = check(&folder, &toml).await;
+
+        assert_eq!(code, 0, "{said}");
+        let told = format!("warning: `a.crt` expires on {}", today + left.days());
+        assert_eq!(said.contains(&told), is_told, "{since} {left}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_of_too_many_fields_is_431_over_http_2_as_well() {
+    let authority = Authority::new();
+    let upstream = Upstream::ok().await;
+    let folder = folder();
+    authority.issue_into(folder.path(), "a", &[HOOKS]);
+    let server = ONE.replace("handshake = \"1s\"", "headers = 10");
+    let gate = Gate::start_in(folder, &format!("{server}{}", hook(&upstream)), &[]).await;
+    let mut connection = H2::connect(gate.address, HOOKS, &authority).await;
+    // `Content-Length` is a field too.
+    let with =
+        |count| (0..count - 1).fold(Call::post("/hook", "x"), |call, _| call.field("a", "b"));
+
+    assert_eq!(connection.send(&with(11)).await.status, 431);
+    assert_eq!(connection.send(&with(10)).await.status, 200);
 }
