@@ -20,7 +20,9 @@ use tokio::time::Instant;
 
 use crate::admin::{self, Admin, Phase, Readiness, ReloadRequest};
 use crate::config::Plan;
-use crate::delivery::{Buffer, Commons, DeadLetters, Dispatch, Duplicates, Rest, Storage, TakenUp};
+use crate::delivery::{
+    Buffer, Commons, DeadLetters, Dispatch, Duplicates, Keeping, Rest, Storage, TakenUp,
+};
 use crate::drain::Drain;
 use crate::gate::{Gate, Routes};
 use crate::listener::{self, BindError, Certificates, Shared, Succession, Tenure};
@@ -122,11 +124,16 @@ impl Foundation {
         storage: &Storage,
     ) -> Result<Self, SpoolError> {
         let opened = Instant::now();
-        let (keeping, found) = storage.open(&telemetry)?;
+        let (keeping, mut found) = storage.open(&telemetry)?;
+        let duplicates = Arc::new(Duplicates::new());
+        if let Keeping::Spool(spool) = &keeping {
+            duplicates.keep_in(spool.clone());
+        }
+        duplicates.recall(std::mem::take(&mut found.keys), Arrival::now());
         let commons = Commons {
             buffer,
             dead: Arc::new(DeadLetters::new()),
-            duplicates: Arc::new(Duplicates::new()),
+            duplicates,
             telemetry,
             keeping,
         };

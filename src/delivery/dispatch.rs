@@ -159,6 +159,11 @@ impl<R: Road> Desk<R> {
     }
 
     #[cfg(test)]
+    pub(super) fn take_up(&self, taken: TakenUp) {
+        self.worker.take_up(taken);
+    }
+
+    #[cfg(test)]
     pub(super) async fn flush(&self, grace: Duration) -> Rest {
         self.worker.flush(grace).await
     }

@@ -9,15 +9,19 @@
 //! Bounded: under pressure keys are forgotten, the least recently used first, and a repeat is delivered
 //! again, which a receiver of webhooks must bear anyway.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use moka::Expiry;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio_util::sync::CancellationToken;
 
 use super::Answer;
+use super::packed::{get, put, text};
+use crate::spool::Spool;
+use crate::webhook::Arrival;
 
 /// About 100 bytes each, so 100 MB at worst.
 const KEYS_MAX: u64 = 1_000_000;
@@ -35,6 +39,26 @@ struct Key {
     route: Arc<str>,
     upstream: Arc<str>,
     key: Box<str>,
+}
+
+impl Key {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for part in [&*self.route, &*self.upstream, &*self.key] {
+            put(&mut out, part.as_bytes());
+        }
+        out
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        let mut bytes = Bytes::from(bytes);
+        let (route, upstream, key) = (get(&mut bytes)?, get(&mut bytes)?, get(&mut bytes)?);
+        Some(Self {
+            route: text(&route)?,
+            upstream: text(&upstream)?,
+            key: text(&key)?,
+        })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +86,8 @@ pub(super) enum Seen {
 pub struct Duplicates {
     marks: Cache<Arc<Key>, Mark>,
     answers: Cache<Arc<Key>, Arc<Answer>>,
+    /// Where accepted keys are written too.
+    spool: OnceLock<Spool>,
 }
 
 impl Duplicates {
@@ -79,7 +105,27 @@ impl Duplicates {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(ANSWERS_TTL)
             .build();
-        Self { marks, answers }
+        Self {
+            marks,
+            answers,
+            spool: OnceLock::new(),
+        }
+    }
+
+    /// Writes accepted keys to `spool` from now on.
+    pub fn keep_in(&self, spool: Spool) {
+        // The second one would be the same.
+        let _ = self.spool.set(spool);
+    }
+
+    /// Marks the keys that an earlier process had written and that have not expired by `now`.
+    pub fn recall(&self, keys: Vec<(u64, Vec<u8>)>, now: Arrival) {
+        for (expires, key) in keys {
+            let ttl = Duration::from_millis(expires.saturating_sub(now.unix_ms()));
+            if let Some(key) = Key::from_bytes(key).filter(|_| !ttl.is_zero()) {
+                self.marks.insert(Arc::new(key), Mark::Accepted { ttl });
+            }
+        }
     }
 
     /// Marks a key that was accepted before this process began, `ago`.
@@ -159,6 +205,11 @@ impl Reservation {
     /// The delivery is accepted: repeats are duplicates from now on.
     pub(super) fn keep(mut self) {
         self.kept = true;
+        if let Some(spool) = self.duplicates.spool.get() {
+            let now = Arrival::now().unix_ms();
+            let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
+            spool.remember(self.key.to_bytes(), now, now.saturating_add(ttl));
+        }
         self.duplicates
             .marks
             .insert(Arc::clone(&self.key), Mark::Accepted { ttl: self.ttl });

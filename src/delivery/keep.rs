@@ -102,6 +102,7 @@ impl Keeping {
 pub(super) struct Ahead {
     pub(super) entry: Arc<Entry>,
     webhook: Arc<Webhook>,
+    route: Arc<str>,
     packed: Option<Packed>,
     overlay: Overlay,
     state: State,
@@ -118,6 +119,7 @@ impl Ahead {
         Some(Self {
             entry: Arc::clone(delivery.entry.as_ref()?),
             webhook: Arc::clone(&delivery.webhook),
+            route: Arc::clone(&delivery.contract.meters.name),
             packed,
             overlay: delivery.overlay.clone(),
             state: State {
@@ -138,7 +140,7 @@ impl Ahead {
             Some(packed) => packed.clone(),
             None => Packed::new(&self.webhook),
         };
-        record::row(&self.webhook.route, &self.overlay, &self.state, &packed)
+        record::row(&self.route, &self.overlay, &self.state, &packed)
     }
 }
 

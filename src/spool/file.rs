@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{
-    Builder, Database, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition,
-    WriteTransaction,
+    Builder, Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    Table, TableDefinition, WriteTransaction,
 };
 
 use super::cipher::{Cipher, Opener};
@@ -22,6 +22,8 @@ const FORMAT: u64 = 1;
 const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
 /// What has become of it since.
 const STATES: TableDefinition<u64, &[u8]> = TableDefinition::new("states");
+/// What must not be taken twice, by the moment in which it expires, and a number.
+const KEYS: TableDefinition<(u64, u64), &[u8]> = TableDefinition::new("keys");
 /// About the file itself.
 const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("about");
 const ABOUT_FORMAT: &str = "format";
@@ -32,6 +34,11 @@ const ABOUT_COMMITS: &str = "commits";
 /// What stands for a table in what is authenticated.
 const ROW: u8 = b'r';
 const STATE: u8 = b's';
+const KEY: u8 = b'k';
+/// Keys that are kept: as many as a process has in memory. The ones that expire first make room.
+const KEYS_MAX: u64 = 1_000_000;
+/// Keys that may go for each one that comes: enough that those that have expired never add up.
+const KEYS_SWEPT: u32 = 4;
 /// Sealed with the key, so that another key is told from damage.
 const KEY_WORDS: &[u8] = b"this is the key";
 
@@ -44,8 +51,13 @@ const CACHE_BYTES: usize = 32 << 20;
 pub struct Found {
     /// In the order of their numbers.
     pub rows: Vec<FoundRow>,
+    /// What must not be taken twice, with the moment in which it expires in milliseconds since the Unix
+    /// epoch.
+    pub keys: Vec<(u64, Vec<u8>)>,
     /// The process before this one did not end in order: what it was writing when it ended is undone.
     pub was_cut: bool,
+    /// No key has this number or a higher one.
+    numbered: u64,
 }
 
 /// A row that was found.
@@ -61,7 +73,8 @@ pub struct FoundRow {
 
 impl Found {
     pub(super) fn next_number(&self) -> u64 {
-        self.rows.last().map_or(0, |row| row.number.wrapping_add(1))
+        let rows = self.rows.last().map_or(0, |row| row.number.wrapping_add(1));
+        rows.max(self.numbered)
     }
 }
 
@@ -117,23 +130,20 @@ impl File {
             commits: 0,
             unflushed: Arc::default(),
         };
-        let was_cut = file.start().map_err(|error| file.why(&error))?;
+        file.start().map_err(|error| file.why(&error))?;
         let mut found = file.read()?;
-        found.was_cut = was_cut;
+        found.was_cut = file.place.enter();
         Ok((file, found))
     }
 
-    /// Starts the engine; whether it had been stopped in the middle.
-    pub(super) fn start(&mut self) -> Result<bool, Error> {
+    /// Starts the engine. All that is in the file is looked at.
+    pub(super) fn start(&mut self) -> Result<(), Error> {
         // One at a time.
         self.engine = None;
-        let was_cut = Arc::new(AtomicBool::new(false));
-        let cut = Arc::clone(&was_cut);
         let mut builder = Builder::new();
         builder
             .set_cache_size(CACHE_BYTES)
-            .set_check_integrity_on_open(true)
-            .set_repair_callback(move |_| cut.store(true, Ordering::Relaxed));
+            .set_check_integrity_on_open(true);
         let engine = match &self.place {
             Place::Directory { path, .. } => {
                 let file = place::file(path)?;
@@ -145,7 +155,13 @@ impl File {
             }
         };
         self.engine = Some(engine);
-        Ok(was_cut.load(Ordering::Relaxed))
+        Ok(())
+    }
+
+    /// Ends in order.
+    pub(super) fn end(mut self) {
+        self.engine = None;
+        self.place.leave();
     }
 
     /// Whether a flush has failed: what is on disk is not known any more.
@@ -158,6 +174,7 @@ impl File {
         self.within(|file, transaction| {
             let mut rows = transaction.open_table(ROWS)?;
             let mut states = transaction.open_table(STATES)?;
+            let mut keys = transaction.open_table(KEYS)?;
             let mut bytes = Vec::new();
             for op in ops {
                 match op {
@@ -172,6 +189,11 @@ impl File {
                     Op::Remove(number) => {
                         rows.remove(number)?;
                         states.remove(number)?;
+                    }
+                    Op::Remember(memory) => {
+                        sweep(&mut keys, memory.now)?;
+                        file.bytes(&place_of(KEY, memory.number), &[&memory.key], &mut bytes)?;
+                        keys.insert((memory.expires, memory.number), bytes.as_slice())?;
                     }
                     Op::Tell(_) => {}
                 }
@@ -218,20 +240,24 @@ impl File {
         parts: &[&[u8]],
         bytes: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        self.bytes(&place_of(letter, number), parts, bytes)?;
+        table.insert(number, bytes.as_slice())?;
+        Ok(())
+    }
+
+    /// What is written for these parts: themselves, or sealed for that place.
+    fn bytes(&self, place: &[u8], parts: &[&[u8]], bytes: &mut Vec<u8>) -> Result<(), Error> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         bytes.clear();
         bytes.reserve(length);
         parts.iter().for_each(|part| bytes.extend_from_slice(part));
-        match &self.cipher {
-            None => table.insert(number, bytes.as_slice())?,
-            Some(cipher) => {
-                let mut sealed = Vec::with_capacity(length + 64);
-                cipher
-                    .seal(&place_of(letter, number), bytes, &mut sealed)
-                    .map_err(|_| Error::TooLong)?;
-                table.insert(number, sealed.as_slice())?
-            }
-        };
+        if let Some(cipher) = &self.cipher {
+            let mut sealed = Vec::with_capacity(length + 64);
+            cipher
+                .seal(place, bytes, &mut sealed)
+                .map_err(|_| Error::TooLong)?;
+            *bytes = sealed;
+        }
         Ok(())
     }
 
@@ -251,9 +277,10 @@ impl File {
             Ok((
                 transaction.open_table(ROWS)?,
                 transaction.open_table(STATES)?,
+                transaction.open_table(KEYS)?,
             ))
         };
-        let (rows, states) = read().map_err(|error| self.why(&error))?;
+        let (rows, states, keys) = read().map_err(|error| self.why(&error))?;
         let mut opener = self.cipher.as_ref().map(Cipher::opener);
         let mut found = Found::default();
         for item in rows.iter().map_err(|error| self.why(&error.into()))? {
@@ -274,6 +301,14 @@ impl File {
                 ),
             };
             found.rows.push(FoundRow { number, row, state });
+        }
+        for item in keys.iter().map_err(|error| self.why(&error.into()))? {
+            let (place, key) = item.map_err(|error| self.why(&error.into()))?;
+            let (expires, number) = place.value();
+            found.numbered = found.numbered.max(number.wrapping_add(1));
+            // One that does not open is forgotten: at worst a repeat is delivered.
+            let key = open(opener.as_mut(), KEY, number, key.value());
+            found.keys.extend(key.map(|key| (expires, key)));
         }
         Ok(found)
     }
@@ -359,6 +394,7 @@ impl File {
         self.within(|file, transaction| {
             transaction.open_table(ROWS)?;
             transaction.open_table(STATES)?;
+            transaction.open_table(KEYS)?;
             let mut about = transaction.open_table(ABOUT)?;
             about.insert(ABOUT_FORMAT, FORMAT.to_le_bytes().as_slice())?;
             about.remove(ABOUT_KEY)?;
@@ -393,6 +429,19 @@ impl File {
             },
         }
     }
+}
+
+/// Makes room for a key: what has expired goes, and what expires first where there are too many.
+fn sweep(keys: &mut Table<'_, (u64, u64), &'static [u8]>, now: u64) -> Result<(), Error> {
+    for _ in 0..KEYS_SWEPT {
+        let first = keys.first()?.map(|(place, _)| place.value().0);
+        let goes = first.is_some_and(|expires| expires <= now) || keys.len()? >= KEYS_MAX;
+        if !goes {
+            break;
+        }
+        keys.pop_first()?;
+    }
+    Ok(())
 }
 
 fn open(opener: Option<&mut Opener<'_>>, table: u8, number: u64, bytes: &[u8]) -> Option<Vec<u8>> {

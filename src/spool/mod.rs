@@ -50,7 +50,7 @@ pub use file::{Found, FoundRow};
 use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 use file::File;
-use queue::{Op, Queue};
+use queue::{Memory, Op, Queue};
 
 /// Where rows are, and what seals them.
 #[derive(Clone, Debug)]
@@ -93,6 +93,9 @@ struct Inner {
     /// The number of the next row.
     next: AtomicU64,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Written by whoever waits for it: a simulation has one thread.
+    #[cfg(test)]
+    inline: Mutex<Option<File>>,
 }
 
 impl Spool {
@@ -118,6 +121,8 @@ impl Spool {
             queue,
             next: AtomicU64::new(next),
             writer: Mutex::new(Some(writer)),
+            #[cfg(test)]
+            inline: Mutex::new(None),
         })))
     }
 
@@ -146,6 +151,8 @@ impl Spool {
         self.0
             .queue
             .ask(inserts.chain([Op::Tell(tell)]).collect())?;
+        #[cfg(test)]
+        self.write_inline();
         let kept = told.await.unwrap_or(Err(Unkept));
         if kept.is_err() {
             // Those that were in another group than the one that failed.
@@ -162,6 +169,18 @@ impl Spool {
         self.keep(Vec::new()).await
     }
 
+    /// Keeps `key` until `expires`, soon: the next start finds it again. Both moments in milliseconds
+    /// since the Unix epoch.
+    pub fn remember(&self, key: Vec<u8>, now: u64, expires: u64) {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.0.queue.ask_later(Op::Remember(Memory {
+            number,
+            key,
+            now,
+            expires,
+        }));
+    }
+
     /// Whether rows can be kept at the moment.
     #[must_use]
     pub fn is_writable(&self) -> bool {
@@ -171,6 +190,8 @@ impl Spool {
     /// Writes what was asked for and gives the directory back. Blocking; the second call does nothing.
     pub fn close(&self) {
         self.0.queue.close();
+        #[cfg(test)]
+        self.write_inline();
         let writer = self.0.writer.lock();
         let writer = writer.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
@@ -188,4 +209,4 @@ impl Drop for Inner {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,6 +12,9 @@ const FILE_NAME: &str = "hookgate.spool";
 /// last commit torn takes the one before it, and only this tells one that nobody was promised anything
 /// about from one that was damaged later.
 const COUNT_NAME: &str = "commits";
+/// Behind the count: whether it was left in order.
+const LEFT_AT: u64 = 8;
+const LEFT: [u8; 1] = [1];
 /// Only for the owner.
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -72,6 +75,30 @@ impl Place {
             Self::Directory { count, .. } => drop(count.write_all_at(&commits.to_le_bytes(), 0)),
             #[cfg(test)]
             Self::Simulated(_) => {}
+        }
+    }
+
+    /// Nothing is being written: the next start is told so.
+    pub(super) fn leave(&self) {
+        match self {
+            Self::Directory { count, .. } => drop(count.write_all_at(&LEFT, LEFT_AT)),
+            #[cfg(test)]
+            Self::Simulated(_) => {}
+        }
+    }
+
+    /// Whether whoever was here before left in the middle of something; from now on, that is us.
+    pub(super) fn enter(&self) -> bool {
+        let mut left = [0; 1];
+        match self {
+            Self::Directory { count, .. } => {
+                let was_used = count.read_exact_at(&mut left, LEFT_AT).is_ok();
+                // As with the count: where it cannot be written, only a warning is missing.
+                drop(count.write_all_at(&[0], LEFT_AT));
+                was_used && left != LEFT
+            }
+            #[cfg(test)]
+            Self::Simulated(_) => false,
         }
     }
 

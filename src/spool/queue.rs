@@ -2,7 +2,7 @@
 //!
 //! Bounded without a bound of its own: rows that wait here are deliveries with a place in the buffer,
 //! and so are those whose state changes or that are removed; a state replaces the one before it. Only
-//! how far senders may get ahead of the disk is bounded here.
+//! how far senders may get ahead of the disk is bounded here, and how many keys may wait.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,10 @@ use super::{Row, Unkept};
 
 /// What nobody waits for is written this often: a crash repeats at most the deliveries of so long.
 const LATER: Duration = Duration::from_millis(100);
+/// As many as waited for the last commit are given this long to come again: senders that were answered
+/// together are back together, and one commit for all of them costs little more than one for half. A
+/// sender who is alone does not wait. Measured with 64 senders: nearly twice as many rows a commit.
+const GATHER: Duration = Duration::from_micros(500);
 /// Rows that wait for the disk. More would not be there before senders have gone.
 const ASKED_BYTES_MAX: usize = 64 << 20;
 /// What one commit takes: it is in memory twice while it lasts, and everybody behind it waits.
@@ -28,8 +32,20 @@ pub(super) enum Op {
     Insert(Arc<Entry>, Row),
     State(u64, Vec<u8>),
     Remove(u64),
+    Remember(Memory),
     /// Everything before this is on disk, or is not and will not be.
     Tell(oneshot::Sender<Result<(), Unkept>>),
+}
+
+/// A key, and until when it is of use.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// Makes it unique among those of the same moment.
+    pub(super) number: u64,
+    pub(super) key: Vec<u8>,
+    /// Milliseconds since the Unix epoch.
+    pub(super) now: u64,
+    pub(super) expires: u64,
 }
 
 impl Op {
@@ -38,6 +54,7 @@ impl Op {
             + match self {
                 Self::Insert(_, row) => row.head.len() + row.body.len(),
                 Self::State(_, state) => state.len(),
+                Self::Remember(memory) => memory.key.len(),
                 Self::Remove(_) | Self::Tell(_) => 0,
             }
     }
@@ -58,8 +75,12 @@ struct Asked {
     /// How many were taken.
     taken: u64,
     bytes: usize,
-    /// Somebody waits.
+    /// How many wait.
     urgent: usize,
+    /// How many waited for the last commit.
+    last: usize,
+    /// How many must wait to wake the writer.
+    wakes: usize,
     disk: Health,
     closing: bool,
 }
@@ -87,12 +108,15 @@ impl Queue {
             match &op {
                 Op::Insert(entry, _) => entry.stand(Standing::Asked),
                 Op::Tell(_) => asked.urgent += 1,
-                Op::State(..) | Op::Remove(_) => {}
+                Op::State(..) | Op::Remove(_) | Op::Remember(_) => {}
             }
             asked.push(op);
         }
+        let wakes = asked.urgent >= asked.wakes;
         drop(asked);
-        self.changed.notify_one();
+        if wakes {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 
@@ -101,6 +125,10 @@ impl Queue {
         let mut asked = self.asked();
         // Where nothing is written any more, the next start finds what there was.
         if asked.disk == Health::Gone {
+            return;
+        }
+        // Keys are the only ones that are no delivery's, and may be forgotten.
+        if matches!(op, Op::Remember(_)) && asked.bytes > ASKED_BYTES_MAX {
             return;
         }
         let was_empty = asked.ops.is_empty();
@@ -127,6 +155,7 @@ impl Queue {
     /// What to write next: at once where somebody waits, else soon. Nothing when it is the end.
     pub(super) fn next(&self) -> Option<Vec<Op>> {
         let mut asked = self.asked();
+        asked.wakes = 0;
         while asked.ops.is_empty() {
             if asked.closing {
                 return None;
@@ -136,10 +165,16 @@ impl Queue {
         }
         let (mut asked, _) = self
             .changed
-            .wait_timeout_while(asked, LATER, |asked| {
-                asked.urgent == 0 && !asked.closing && asked.bytes < GROUP_BYTES_MAX
-            })
+            .wait_timeout_while(asked, LATER, |asked| asked.urgent == 0 && asked.has_time())
             .unwrap_or_else(PoisonError::into_inner);
+        if asked.urgent > 0 {
+            asked.wakes = asked.last;
+            let gathered = self.changed.wait_timeout_while(asked, GATHER, |asked| {
+                asked.urgent < asked.last && asked.has_time()
+            });
+            (asked, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        }
+        asked.last = asked.urgent;
         Some(asked.take())
     }
 
@@ -197,6 +232,11 @@ impl Queue {
 }
 
 impl Asked {
+    /// Whether a commit may wait for more.
+    fn has_time(&self) -> bool {
+        !self.closing && self.bytes < GROUP_BYTES_MAX
+    }
+
     fn push(&mut self, op: Op) {
         if let Op::State(number, _) = &op {
             let at = self.states.get(number).copied();
@@ -224,7 +264,7 @@ impl Asked {
                 Op::State(number, _) => {
                     self.states.remove(number);
                 }
-                Op::Insert(..) | Op::Remove(_) => {}
+                Op::Insert(..) | Op::Remove(_) | Op::Remember(_) => {}
             }
             bytes += op.bytes();
             self.taken += 1;

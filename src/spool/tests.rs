@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::StorageBackend;
 
 use super::entry::Entry;
 use super::file::File;
-use super::queue::{Op, Queue};
-use super::{Found, Row, Secret, Settings, Spool, Unkept};
+use super::queue::{Memory, Op, Queue};
+use super::writer::told;
+use super::{Found, Inner, Row, Secret, Settings, Spool, Unkept};
 use crate::telemetry::Telemetry;
 
 /// A sector is written whole or not at all; nothing larger is.
@@ -17,7 +19,7 @@ const SECTOR: usize = 512;
 
 /// A disk in memory that forgets what was not flushed when its power goes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Simulated(Arc<Mutex<Platter>>);
+pub(crate) struct Simulated(Arc<Mutex<Platter>>);
 
 #[derive(Debug, Default)]
 struct Platter {
@@ -30,6 +32,8 @@ struct Platter {
     /// Writes that still succeed.
     writes_left: Option<usize>,
     fails_to_flush: bool,
+    /// Says that it has flushed, and has not.
+    lies: bool,
 }
 
 impl Simulated {
@@ -38,7 +42,7 @@ impl Simulated {
     }
 
     /// The power goes: of what was not flushed, each sector is there or not.
-    fn cut(&self, dice: &mut fastrand::Rng) -> Self {
+    pub(crate) fn cut(&self, dice: &mut fastrand::Rng) -> Self {
         let platter = self.platter();
         let mut flushed = platter.flushed.clone();
         flushed.resize(platter.shown.len().max(flushed.len()), 0);
@@ -86,8 +90,10 @@ impl StorageBackend for Simulated {
         if platter.fails_to_flush {
             return Err(io::Error::other("the disk is broken"));
         }
-        platter.flushed = platter.shown.clone();
-        platter.unflushed.clear();
+        if !platter.lies {
+            platter.flushed = platter.shown.clone();
+            platter.unflushed.clear();
+        }
         Ok(())
     }
 
@@ -101,6 +107,33 @@ impl StorageBackend for Simulated {
         let sectors = from / SECTOR..(from + data.len()).div_ceil(SECTOR);
         platter.unflushed.extend(sectors);
         Ok(())
+    }
+}
+
+impl Spool {
+    /// Without a thread of its own: whoever waits for a row writes it.
+    pub(crate) fn inline(disk: &Simulated) -> (Self, Found) {
+        let (file, found) = File::simulated(disk.clone(), &settings(None)).unwrap();
+        let spool = Self(Arc::new(Inner {
+            queue: Arc::default(),
+            next: AtomicU64::new(found.next_number()),
+            writer: Mutex::new(None),
+            inline: Mutex::new(Some(file)),
+        }));
+        (spool, found)
+    }
+
+    pub(super) fn write_inline(&self) {
+        let mut inline = self.0.inline.lock().unwrap();
+        let Some(file) = &mut *inline else { return };
+        loop {
+            let ops = self.0.queue.retry();
+            if ops.is_empty() {
+                return;
+            }
+            file.commit(&ops).unwrap();
+            told(ops);
+        }
     }
 }
 
@@ -235,4 +268,51 @@ async fn a_disk_that_has_room_again_is_used_again_and_one_that_cannot_flush_neve
     // The last one that failed may be there, as may be what was removed with it.
     assert!(found.rows.iter().any(|row| row.number == third.number()));
     assert!(found.rows.iter().all(|row| row.number != first.number()));
+}
+
+/// What this house is tested with must be able to tell: a disk that lies is found out.
+#[test]
+fn on_a_disk_that_only_says_that_it_flushes_a_power_cut_loses_rows() {
+    let queue = Arc::new(Queue::default());
+    let lost = (0..20).filter(|&seed| {
+        let disk = Simulated::default();
+        let (mut file, _) = File::simulated(disk.clone(), &settings(None)).unwrap();
+        disk.platter().lies = true;
+        for number in 0..20 {
+            let insert = Op::Insert(Entry::new(number, Arc::clone(&queue)), row(number, 1_000));
+            file.commit(&[insert]).unwrap();
+        }
+        let cut = disk.cut(&mut fastrand::Rng::with_seed(seed));
+        match File::simulated(cut, &settings(None)) {
+            Ok((_, found)) => found.rows.len() < 20,
+            Err(_) => true,
+        }
+    });
+    assert!(lost.count() > 10);
+}
+
+#[test]
+fn keys_are_found_until_they_expire_and_never_add_up() {
+    let disk = Simulated::default();
+    let remember = |file: &mut File, now: u64, expires: u64| {
+        let memory = Memory {
+            number: now,
+            key: now.to_le_bytes().to_vec(),
+            now,
+            expires,
+        };
+        file.commit(&[Op::Remember(memory)]).unwrap();
+    };
+    let (mut file, found) = File::simulated(disk.clone(), &settings(Some(1))).unwrap();
+    assert_eq!(found.keys, []);
+    for now in 0..100 {
+        remember(&mut file, now, now + 10);
+    }
+    drop(file);
+
+    let (_, found) = File::simulated(disk, &settings(Some(1))).unwrap();
+
+    let kept = (90..100_u64).map(|now| (now + 10, now.to_le_bytes().to_vec()));
+    assert_eq!(found.keys, kept.collect::<Vec<_>>());
+    assert_eq!(found.next_number(), 100);
 }

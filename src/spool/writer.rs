@@ -55,6 +55,7 @@ impl Writer {
             }
         }
         self.emit(SpoolEvent::Closed);
+        self.file.end();
     }
 
     fn emit(&self, event: SpoolEvent<'_>) {
@@ -109,7 +110,7 @@ impl Writer {
 }
 
 /// Rows are kept; who waited for them may go on.
-fn told(ops: Vec<Op>) {
+pub(super) fn told(ops: Vec<Op>) {
     for op in ops {
         match op {
             Op::Insert(entry, _) => entry.advance(Standing::Kept),
@@ -117,7 +118,7 @@ fn told(ops: Vec<Op>) {
             Op::Tell(tell) => {
                 let _ = tell.send(Ok(()));
             }
-            Op::State(..) | Op::Remove(_) => {}
+            Op::State(..) | Op::Remove(_) | Op::Remember(_) => {}
         }
     }
 }

@@ -113,7 +113,7 @@ impl Telemetry {
                 meters.found.fetch_add(found as u64, Relaxed);
                 if was_cut {
                     warn!(target: "hookgate::spool",
-                        "the process before this one did not end in order: what it was writing is undone");
+                        "the process before this one did not end in order: what it had not written is undone");
                 }
                 info!(target: "hookgate::spool", deliveries, dead_letters, stranded,
                     took_ms = ms(took), "spool opened");

@@ -13,7 +13,7 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use super::log::{Colour, Format, Lines};
-use super::{Event, Exposition, Telemetry};
+use super::{Event, Exposition, SpoolEvent, Telemetry};
 use crate::message::Fields;
 use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 
@@ -200,6 +200,26 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
             route: "github",
             upstream: "ci",
         },
+        Event::Spool(SpoolEvent::Opened {
+            deliveries: 3,
+            dead_letters: 1,
+            stranded: 1,
+            was_cut: true,
+            took: TOOK,
+        }),
+        Event::Spool(SpoolEvent::Stranded {
+            id: Some(id),
+            route: "gone",
+            upstream: "ci",
+            reason: "there is no such route",
+        }),
+        Event::Spool(SpoolEvent::StrandedInAll { deliveries: 1 }),
+        Event::Spool(SpoolEvent::Failed {
+            reason: "No space left on device",
+            is_lasting: false,
+        }),
+        Event::Spool(SpoolEvent::Recovered),
+        Event::Spool(SpoolEvent::Committed { operations: 64 }),
         Event::Drained {
             kept: 0,
             left: 1,

@@ -22,11 +22,11 @@ use crate::telemetry::Telemetry;
 use crate::webhook::{Dedupe, Overlay, Webhook};
 
 /// Small, so that it is full now and then.
-const BOUNDS: Bounds = Bounds {
+pub(super) const BOUNDS: Bounds = Bounds {
     bytes: 2 << 20,
     deliveries: 600,
 };
-const WORKERS: usize = 2;
+pub(super) const WORKERS: usize = 2;
 const KEYS: u64 = 7;
 
 /// What a life came to.
@@ -114,22 +114,22 @@ pub(super) struct Life {
 
 /// A route, and what its senders are like.
 #[derive(Clone)]
-struct Way {
-    contract: Arc<Contract>,
+pub(super) struct Way {
+    pub(super) contract: Arc<Contract>,
     is_keyed: bool,
     /// Its senders try again, with the same dedupe key.
     repeats: bool,
 }
 
-struct Process {
-    world: World,
-    drain: Drain,
+pub(super) struct Process {
+    pub(super) world: World,
+    pub(super) drain: Drain,
     buffer: Buffer,
     dead: Arc<DeadLetters>,
-    desks: Vec<Desk<World>>,
-    upstreams: Vec<Arc<Upstream>>,
-    ways: Vec<Way>,
-    telemetry: Telemetry,
+    pub(super) desks: Vec<Desk<World>>,
+    pub(super) upstreams: Vec<Arc<Upstream>>,
+    pub(super) ways: Vec<Way>,
+    pub(super) telemetry: Telemetry,
     /// Which way each webhook went.
     sent: BTreeMap<u64, usize>,
 }
@@ -155,8 +155,14 @@ impl Life {
 
 impl Process {
     fn start(seed: u64) -> Self {
-        let (buffer, drain) = (Buffer::new(BOUNDS), Drain::new());
+        let buffer = Buffer::new(BOUNDS);
         let world = World::new(seed, buffer.clone(), BOUNDS);
+        Self::over(world, buffer, Keeping::Memory)
+    }
+
+    /// In a world that is there already.
+    pub(super) fn over(world: World, buffer: Buffer, keeping: Keeping) -> Self {
+        let drain = Drain::new();
         let (dead, duplicates) = (Arc::new(DeadLetters::new()), Arc::new(Duplicates::new()));
         let telemetry = Telemetry::new();
         let commons = Commons {
@@ -164,7 +170,7 @@ impl Process {
             dead: Arc::clone(&dead),
             duplicates,
             telemetry: telemetry.clone(),
-            keeping: Keeping::Memory,
+            keeping,
         };
         let desks = (0..WORKERS)
             .map(|index| Desk::new(world.clone(), index, commons.clone(), drain.watch()));
@@ -370,7 +376,7 @@ fn body(number: u64) -> Bytes {
 }
 
 /// A sender with one webhook: it waits, or hangs up, or tries again.
-async fn send(world: World, desk: Desk<World>, way: Way, number: u64, hangs_up: bool) {
+pub(super) async fn send(world: World, desk: Desk<World>, way: Way, number: u64, hangs_up: bool) {
     let tries = if way.repeats { 4 } else { 1 };
     for _ in 0..tries {
         let call = Webhook {

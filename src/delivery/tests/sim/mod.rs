@@ -6,10 +6,14 @@
 //! each ended by a drain or by a crash; upstreams are well, refuse, fail, are busy, hang, take and break
 //! off, or flap. What must always hold is checked at each step by [`world`].
 //!
+//! With a spool, lives follow each other: the power goes, and what was flushed is all that the next one
+//! has.
+//!
 //! `HOOKGATE_SIM=WEBHOOKS[,SEED]` makes it longer, or another one. A failure names its seed, and the same
 //! seed gives the same log.
 
 mod life;
+mod spooled;
 mod upstreams;
 mod world;
 

@@ -94,6 +94,20 @@ impl World {
         self.facts().upstreams.insert(Arc::clone(name), seen);
     }
 
+    /// Another process begins, on another clock: what one process sees to (that nothing goes twice, or
+    /// out of order) it cannot know of the one before it.
+    pub(super) fn begin_again(&self, buffer: Buffer) {
+        let mut facts = self.facts();
+        let now = Instant::now();
+        (facts.begun, facts.buffer) = (now, buffer);
+        facts.delivered.clear();
+        facts.last.clear();
+        for seen in facts.upstreams.values_mut() {
+            (seen.moody, seen.inside) = (Moody::new(now), 0);
+            seen.recent.clear();
+        }
+    }
+
     /// A sender was told something, or hung up before.
     pub(super) fn told(&self, number: u64, told: Option<&Acknowledgement>) {
         let mut facts = self.facts();
