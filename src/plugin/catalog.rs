@@ -124,9 +124,7 @@ impl Catalog {
     /// What was kept under that name. Blocks.
     #[must_use]
     pub fn kept_bytes(&self, name: &str) -> Option<Vec<u8>> {
-        let cache = self.engine.cache()?;
-        let artifact = cache.read(Identity::of(name))?;
-        Some(artifact.code().to_vec())
+        self.engine.cache()?.read(Identity::of(name))
     }
 
     /// Forgets the components that no [`Plugin`] uses any more.

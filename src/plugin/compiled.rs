@@ -249,10 +249,10 @@ fn compile(
 ) -> Result<(Component, Arc<Pool>, Origin), Reason> {
     let started = tokio::time::Instant::now();
     let identity = cache::Identity::new(digest, &engine.small().engine);
-    let cached = engine.cache().and_then(|cache| cache.read(identity));
+    let cached = engine.cache().and_then(|cache| cache.find(identity));
     // An artifact that wasmtime refuses all the same is compiled anew, like a missing one.
     if let Some(artifact) = cached
-        && let Ok((component, pool)) = place(engine, artifact.code())
+        && let Ok((component, pool)) = place(engine, &Code::Cached(artifact))
     {
         return Ok((component, pool, Origin::FromCache(started.elapsed())));
     }
@@ -266,15 +266,26 @@ fn compile(
         drop(cache.write(identity, &code));
     }
     let (component, pool) =
-        place(engine, &code).map_err(|error| Reason::TooManyParts(Text::of(&error)))?;
+        place(engine, &Code::Fresh(code)).map_err(|error| Reason::TooManyParts(Text::of(&error)))?;
     Ok((component, pool, Origin::Fresh(started.elapsed())))
 }
 
-/// Makes a component of compiled code, in the pool of its size. `code` is what [`compile`] has made a
-/// moment ago or what the cache has authenticated.
-fn place(engine: &Engine, code: &[u8]) -> wasmtime::Result<(Component, Arc<Pool>)> {
+/// Compiled code that may be run.
+enum Code {
+    /// What the compiler has made a moment ago.
+    Fresh(Vec<u8>),
+    /// What the cache has authenticated a moment ago.
+    Cached(cache::Artifact),
+}
+
+/// Makes a component of compiled code, in the pool of its size.
+fn place(engine: &Engine, code: &Code) -> wasmtime::Result<(Component, Arc<Pool>)> {
+    let is_large = match code {
+        Code::Fresh(code) => code.len() > LARGE_CODE_BYTES,
+        Code::Cached(artifact) => artifact.len() > LARGE_CODE_BYTES,
+    };
     // Nearly certain for an interpreter; guessed right, its code is read once and not twice.
-    if code.len() > LARGE_CODE_BYTES {
+    if is_large {
         let large = load(engine.large(), code)?;
         if measure(&large) > SMALL_BYTES_MAX {
             return Ok((large, Arc::clone(engine.large())));
@@ -288,14 +299,27 @@ fn place(engine: &Engine, code: &[u8]) -> wasmtime::Result<(Component, Arc<Pool>
     }
 }
 
-fn load(pool: &Pool, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes must be what `precompile_component` returned, unchanged. `compile` passes
-    // either those, straight from the compiler, or an `Artifact`, whose MAC under a key that only we
-    // can read proves that we wrote them; and they lie in our memory, so that nothing changes them
-    // between that check and here. wasmtime itself refuses code of another version or setting.
-    #[expect(unsafe_code, reason = "compiled code is the point of the cache")]
-    let component = unsafe { Component::deserialize(&pool.engine, code) };
-    component
+fn load(pool: &Pool, code: &Code) -> wasmtime::Result<Component> {
+    match code {
+        Code::Fresh(code) => {
+            // SAFETY: the bytes must be what `precompile_component` returned, unchanged: `compile`
+            // passes them on as they came from it.
+            #[expect(unsafe_code, reason = "the compiler's work is not thrown away")]
+            let component = unsafe { Component::deserialize(&pool.engine, code) };
+            component
+        }
+        Code::Cached(artifact) => {
+            // SAFETY: the file must hold what `precompile_component` returned and must not change
+            // while it is mapped. An `Artifact` carries a MAC under a key that only we can read, so
+            // we wrote it. Its directory and itself belong to our user and to nobody else, which
+            // `Cache` has checked, and we write new files only and rename them: whoever could change
+            // this one is our user or root, and could as well change this process. wasmtime itself
+            // refuses code of another version or setting.
+            #[expect(unsafe_code, reason = "compiled code is the point of the cache")]
+            let component = unsafe { Component::deserialize_file(&pool.engine, artifact.path()) };
+            component
+        }
+    }
 }
 
 /// An upper bound of what all memories of an instance begin with.

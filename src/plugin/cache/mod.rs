@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, hmac};
 use thiserror::Error;
 
@@ -19,7 +20,10 @@ use self::private::{DIRECTORY_MODE, create_new, private, process_owner, temporar
 
 /// The key's file.
 const KEY_FILE: &str = "key";
+/// Behind the artifact, so that the file begins as a file of code does.
 const MAC_BYTES: usize = digest::SHA256_OUTPUT_LEN;
+/// What is authenticated at once: half of a small second-level cache.
+const PIECE_BYTES: usize = 256 << 10;
 /// A compiled Python interpreter has 60 MB.
 const ARTIFACT_BYTES_MAX: u64 = 512 << 20;
 /// More than the plugins of any one installation; past it the oldest go.
@@ -49,6 +53,7 @@ pub enum CacheError {
 /// A private directory of compiled plugins.
 pub(super) struct Cache {
     directory: PathBuf,
+    owner: u32,
     key: hmac::Key,
 }
 
@@ -76,7 +81,7 @@ impl Identity {
             }
         }
         let mut sha = Sha(digest::Context::new(&digest::SHA256));
-        sha.write(b"hookgate compiled plugin 1");
+        sha.write(b"hookgate compiled plugin 2");
         sha.write(component);
         engine.precompile_compatibility_hash().hash(&mut sha);
         Self::finish(sha.0, "compiled")
@@ -123,22 +128,54 @@ impl Cache {
         let key = key::open(&path, place.uid())?;
         Ok(Self {
             directory: directory.to_owned(),
+            owner,
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
         })
     }
 
     /// The artifact, authenticated; none when there is none that we wrote.
-    pub(super) fn read(&self, identity: Identity) -> Option<Artifact> {
-        let mut file = File::open(self.path(identity)).ok()?;
-        if file.metadata().ok()?.len() > ARTIFACT_BYTES_MAX {
-            return None;
+    pub(super) fn find(&self, identity: Identity) -> Option<Artifact> {
+        let path = self.path(identity);
+        let file = self.open_artifact(&path)?;
+        let mut mac = hmac::Context::with_key(&self.key);
+        mac.update(&identity.hash);
+        // In pieces that stay in the processor's cache: it is mapped afterwards, and never all in our
+        // own memory.
+        let length = file.metadata().ok()?.len().checked_sub(MAC_BYTES as u64)?;
+        let mut file = file.take(length);
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match file.read(&mut piece).ok()? {
+                0 => break,
+                count => mac.update(piece.get(..count)?),
+            }
         }
+        let mut written = [0; MAC_BYTES];
+        file.into_inner().read_exact(&mut written).ok()?;
+        verify_slices_are_equal(mac.sign().as_ref(), &written).ok()?;
+        let length = usize::try_from(length).ok()?;
+        Some(Artifact { path, length })
+    }
+
+    /// The bytes of an artifact, authenticated as they are given.
+    pub(super) fn read(&self, identity: Identity) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
+        let mut file = self.open_artifact(&self.path(identity))?;
         file.read_to_end(&mut bytes).ok()?;
-        let (mac, artifact) = bytes.split_at_checked(MAC_BYTES)?;
+        let length = bytes.len().checked_sub(MAC_BYTES)?;
+        let (artifact, written) = bytes.split_at_checked(length)?;
         let genuine = authenticate(&self.key, identity, artifact);
-        aws_lc_rs::constant_time::verify_slices_are_equal(genuine.as_ref(), mac).ok()?;
-        Some(Artifact { bytes })
+        verify_slices_are_equal(genuine.as_ref(), written).ok()?;
+        bytes.truncate(length);
+        Some(bytes)
+    }
+
+    /// The file, if nobody else may write it.
+    fn open_artifact(&self, path: &Path) -> Option<File> {
+        let file = File::open(path).ok()?;
+        let found = file.metadata().ok()?;
+        private(path, &found, self.owner).ok()?;
+        (found.is_file() && found.len() <= ARTIFACT_BYTES_MAX).then_some(file)
     }
 
     /// Keeps an artifact: all of it or nothing, whatever happens meanwhile.
@@ -151,8 +188,8 @@ impl Cache {
         let temporary = temporary(&path);
         let mut file = create_new(&temporary)?;
         let written = file
-            .write_all(authenticate(&self.key, identity, artifact).as_ref())
-            .and_then(|()| file.write_all(artifact))
+            .write_all(artifact)
+            .and_then(|()| file.write_all(authenticate(&self.key, identity, artifact).as_ref()))
             .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&temporary, &path));
         if written.is_err() {
@@ -184,14 +221,22 @@ impl Cache {
     }
 }
 
-/// Compiled code that passed the cache's check; only [`Cache::read`] makes one.
+/// Compiled code that passed the cache's check; only [`Cache::find`] makes one.
 pub(super) struct Artifact {
-    bytes: Vec<u8>,
+    path: PathBuf,
+    length: usize,
 }
 
 impl Artifact {
-    pub(super) fn code(&self) -> &[u8] {
-        self.bytes.get(MAC_BYTES..).unwrap_or_default()
+    /// Bytes of code.
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The file: the code, and behind it what authenticates it. In the private directory, where we are
+    /// the only ones who write, and never into a file that has its name already.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 

@@ -29,9 +29,9 @@ fn what_was_written_is_read_also_after_a_restart() {
 
     cache.write(ONE, b"code").unwrap();
 
-    assert_eq!(cache.read(ONE).unwrap().code(), b"code");
+    assert_eq!(cache.read(ONE).unwrap(), b"code");
     let again = Cache::open(&home.path().join("cache")).unwrap();
-    assert_eq!(again.read(ONE).unwrap().code(), b"code");
+    assert_eq!(again.read(ONE).unwrap(), b"code");
     assert!(again.read(TWO).is_none());
 }
 
@@ -46,13 +46,26 @@ fn one_flipped_bit_anywhere_is_refused() {
         forged[at] ^= 1;
         fs::write(cache.path(ONE), forged).unwrap();
         assert!(cache.read(ONE).is_none(), "byte {at}");
+        assert!(cache.find(ONE).is_none(), "byte {at}");
     }
     for length in 0..genuine.len() {
         fs::write(cache.path(ONE), &genuine[..length]).unwrap();
         assert!(cache.read(ONE).is_none(), "cut at {length}");
+        assert!(cache.find(ONE).is_none(), "cut at {length}");
     }
     fs::write(cache.path(ONE), &genuine).unwrap();
     assert!(cache.read(ONE).is_some());
+    assert_eq!(cache.find(ONE).unwrap().len(), b"code".len());
+}
+
+#[test]
+fn an_artifact_that_others_may_write_is_refused() {
+    let (_home, cache) = cache();
+    cache.write(ONE, b"code").unwrap();
+
+    fs::set_permissions(cache.path(ONE), fs::Permissions::from_mode(0o620)).unwrap();
+
+    assert!(cache.find(ONE).is_none() && cache.read(ONE).is_none());
 }
 
 #[test]
@@ -62,7 +75,7 @@ fn one_artifact_cannot_stand_in_for_another() {
 
     fs::rename(cache.path(ONE), cache.path(TWO)).unwrap();
 
-    assert!(cache.read(TWO).is_none());
+    assert!(cache.read(TWO).is_none() && cache.find(TWO).is_none());
 }
 
 #[test]
@@ -147,7 +160,7 @@ fn a_damaged_key_is_replaced_and_what_it_vouched_for_forgotten() {
         assert!(healed.read(ONE).is_none());
         healed.write(ONE, b"new code").unwrap();
         let again = Cache::open(&path).unwrap();
-        assert_eq!(again.read(ONE).unwrap().code(), b"new code");
+        assert_eq!(again.read(ONE).unwrap(), b"new code");
     }
 }
 
