@@ -59,10 +59,23 @@ pub struct Preset {
     pub id: Option<EventName>,
     /// How its secrets are written.
     pub key: KeyFormat,
+    /// Which certificate its webhooks name; none where they name none.
+    #[serde(default)]
+    pub certificate: Option<Certificate>,
     /// How it signs.
     pub scheme: Scheme,
     /// How a call of it looks, for `hookgate send`.
     pub send: Send,
+}
+
+/// A certificate that webhooks name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// Where its URL is.
+    pub at: EventName,
+    /// Whose it must be: one of these names.
+    pub names: Vec<String>,
 }
 
 /// What a sender's 2xx should mean.

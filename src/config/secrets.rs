@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::problem::{Problem, Problems};
-use super::shapes::{Published, SecretRef, SecretSource};
+use super::shapes::{Published, PublishedKeys, SecretRef, SecretSource};
 use super::upstreams::CA_BYTES_MAX;
 use super::with::Origin;
+use super::words;
 use crate::delivery::UpstreamUrl;
-use crate::fetch;
-use crate::preset::{KeyFormat, SecretEncoding};
+use crate::fetch::{self, Certified, What};
+use crate::plugin::At;
+use crate::preset::{self, Certificate, EventName, KeyFormat, SecretEncoding};
 use crate::secret::Secret;
 use crate::webhook::Scheme;
 
@@ -116,7 +118,7 @@ impl Lookup<'_> {
     pub(super) fn key(
         &self,
         at: &SecretRef,
-        format: &KeyFormat,
+        (format, certificate): (&KeyFormat, Option<&Certificate>),
         span: &Range<usize>,
         problems: &mut Problems,
     ) -> Option<Origin> {
@@ -124,7 +126,7 @@ impl Lookup<'_> {
             let found = self.secret(at, format, span, problems);
             return found.map(Origin::Here);
         };
-        match self.published(published) {
+        match self.published(published, certificate) {
             Ok(settings) => Some(Origin::Published(settings)),
             Err(Missing(message, help)) => {
                 problems.push(Problem::error(span.clone(), message).help(help));
@@ -133,15 +135,26 @@ impl Lookup<'_> {
         }
     }
 
-    fn published(&self, at: &Published) -> Result<fetch::Settings, Missing> {
-        let url = UpstreamUrl::parse(&at.url)
-            .map_err(|why| Missing(why, r#"write jwks = "https://...""#.to_owned()))?;
-        if url.scheme() != Scheme::Https || url.base().is_none() {
-            return Err(Missing(
-                "keys are fetched by `https`, from a path".to_owned(),
-                "whoever can change them on the way can sign webhooks".to_owned(),
-            ));
-        }
+    fn published(
+        &self,
+        at: &Published,
+        certificate: Option<&Certificate>,
+    ) -> Result<fetch::Settings, Missing> {
+        let what = match (&at.what, certificate) {
+            (PublishedKeys::Set(url), _) => What::Set(set(url)?),
+            (PublishedKeys::Certificates(host), Some(certificate)) => {
+                What::Certificates(certified(host, certificate)?)
+            }
+            (PublishedKeys::Certificates(_), None) => {
+                return Err(Missing(
+                    "nobody says where webhooks name their certificate".to_owned(),
+                    format!(
+                        "it is known of the presets {}",
+                        words::listed(&with_certificates())
+                    ),
+                ));
+            }
+        };
         let ca = at
             .ca
             .as_ref()
@@ -161,7 +174,7 @@ impl Lookup<'_> {
             ));
         }
         Ok(fetch::Settings {
-            url,
+            what,
             ca,
             private: at.private,
             refresh,
@@ -264,6 +277,54 @@ impl Lookup<'_> {
     }
 }
 
+fn set(text: &str) -> Result<UpstreamUrl, Missing> {
+    let url = UpstreamUrl::parse(text)
+        .map_err(|why| Missing(why, r#"write jwks = "https://...""#.to_owned()))?;
+    match url.scheme() == Scheme::Https && url.base().is_some() {
+        true => Ok(url),
+        false => Err(Missing(
+            "keys are fetched by `https`, from a path".to_owned(),
+            "whoever can change them on the way can sign webhooks".to_owned(),
+        )),
+    }
+}
+
+fn certified(host: &str, certificate: &Certificate) -> Result<Certified, Missing> {
+    let labels: Vec<&str> = host.split('.').collect();
+    // Anybody can have a name below most names of two labels.
+    let is_wide = labels.len() < 3 || labels.iter().rev().take(2).any(|label| *label == "*");
+    let is_host = labels.iter().all(|label| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-:".contains(&byte);
+        *label == "*" || (!label.is_empty() && label.bytes().all(fits))
+    });
+    if is_wide || !is_host {
+        return Err(Missing(
+            format!(
+                "`{}` is not the host of a sender's certificates",
+                host.escape_debug()
+            ),
+            "write three labels or more; `*` stands for one of them, and not for the last two"
+                .to_owned(),
+        ));
+    }
+    Ok(Certified {
+        at: match &certificate.at {
+            EventName::Header(name) => At::Header(name.as_str().into()),
+            EventName::Pointer(pointer) => At::Pointer(pointer.as_str().into()),
+        },
+        host: host.to_owned(),
+        names: certificate.names.clone(),
+    })
+}
+
+fn with_certificates() -> Vec<&'static str> {
+    let presets = preset::all().iter();
+    presets
+        .filter(|preset| preset.certificate.is_some())
+        .map(|preset| preset.name)
+        .collect()
+}
+
 /// Reads a file of at most `bytes_max`.
 ///
 /// # Errors
@@ -291,7 +352,7 @@ fn named(source: &SecretSource) -> String {
         SecretSource::Env(name) => format!("environment variable `{name}`"),
         SecretSource::File(path) => format!("file `{path}`"),
         SecretSource::Credential(name) => format!("credential `{name}`"),
-        SecretSource::Published(published) => format!("`{}`", published.url),
+        SecretSource::Published(_) => "keys that are fetched".to_owned(),
     }
 }
 

@@ -46,14 +46,23 @@ pub(super) enum SecretSource {
 /// Where public keys are published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Published {
-    /// Of a JWK set.
-    pub url: String,
+    /// What is there.
+    pub what: PublishedKeys,
     /// How often it is fetched anew.
     pub refresh: Option<Time>,
     /// File with the authorities to trust instead of the platform's.
     pub ca: Option<String>,
     /// Whether it may be in a private network.
     pub private: bool,
+}
+
+/// In which form public keys are published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PublishedKeys {
+    /// As a JWK set at this URL.
+    Set(String),
+    /// As certificates at this host, each where a webhook says.
+    Certificates(String),
 }
 
 /// Text, or the whereabouts of a secret one.
@@ -68,6 +77,9 @@ pub(super) enum Text {
 /// Any table: read from the document itself by whoever knows what is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Free;
+
+const FETCHED_ALONE: &str =
+    "a key that is fetched has `jwks` or `certificates` and no other source";
 
 /// What is said where a secret stands in the open.
 pub(super) const SECRET_IN_THE_OPEN: &str = "a secret is not written into the file";
@@ -88,6 +100,9 @@ struct Written {
     credential: Option<String>,
     /// URL (`https`) of a JWK set with public keys, which is fetched: for `keys` of a plugin.
     jwks: Option<String>,
+    /// Host of certificates, such as `sns.*.amazonaws.com`, each at a URL that webhooks name: for `keys`
+    /// of presets whose senders do that.
+    certificates: Option<String>,
     /// How often the set is fetched anew, 1 minute to 1 day. Default: "1h".
     refresh: Option<Time>,
     /// File with the authorities (PEM) to trust for it instead of the platform's.
@@ -106,20 +121,28 @@ impl TryFrom<Written> for SecretRef {
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         let about_set =
             written.refresh.is_some() || written.ca.is_some() || written.private.is_some();
-        let source = match (written.env, written.file, written.credential, written.jwks) {
-            (None, None, None, Some(url)) => {
+        let published = match (written.jwks, written.certificates) {
+            (Some(url), None) => Some(PublishedKeys::Set(url)),
+            (None, Some(host)) => Some(PublishedKeys::Certificates(host)),
+            (None, None) => None,
+            (Some(_), Some(_)) => return Err(FETCHED_ALONE),
+        };
+        let source = match (written.env, written.file, written.credential, published) {
+            (None, None, None, Some(what)) => {
                 if written.encoding.is_some() || written.prefix.is_some() {
-                    return Err("a JWK set says itself how its keys are written");
+                    return Err("what is fetched says itself how its keys are written");
                 }
                 SecretSource::Published(Published {
-                    url,
+                    what,
                     refresh: written.refresh,
                     ca: written.ca,
                     private: written.private.unwrap_or_default(),
                 })
             }
-            (.., Some(_)) => return Err("a key that is fetched has `jwks` and no other source"),
-            _ if about_set => return Err("`refresh`, `ca` and `private` belong to a `jwks`"),
+            (.., Some(_)) => return Err(FETCHED_ALONE),
+            _ if about_set => {
+                return Err("`refresh`, `ca` and `private` belong to keys that are fetched");
+            }
             (Some(name), None, None, None) => SecretSource::Env(name),
             (None, Some(path), None, None) => SecretSource::File(path),
             (None, None, Some(name), None) => SecretSource::Credential(name),

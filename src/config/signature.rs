@@ -19,8 +19,8 @@ use super::units::Time;
 use super::with::{KeyFound, Keys};
 use super::words;
 use crate::preset::{
-    self, Algorithm, Condition, Direction, Encoding, EventName, Field, Handshake, KeyFormat,
-    Listed, Preset, Scheme, Timestamp, Unit, Variant,
+    self, Algorithm, Certificate, Condition, Direction, Encoding, EventName, Field, Handshake,
+    KeyFormat, Listed, Preset, Scheme, Timestamp, Unit, Variant,
 };
 
 /// The plugin that this is about.
@@ -112,7 +112,7 @@ pub(super) fn expand(
     let known = with.preset.is_none() || preset.is_some();
     let token = with.verify_token.as_ref().map(|token| {
         let at = place.key(VERIFY_TOKEN);
-        read_keys(token, &TEXT, document, &at, lookup, problems)
+        read_keys(token, (&TEXT, None), document, &at, lookup, problems)
     });
     let scheme = match known {
         true => scheme(
@@ -194,7 +194,10 @@ fn keys(
     problems: &mut Problems,
 ) -> Keys {
     let place = place.key(KEYS);
-    let format = preset.map_or(&TEXT, |preset| &preset.key);
+    let format = (
+        preset.map_or(&TEXT, |preset| &preset.key),
+        preset.and_then(|preset| preset.certificate.as_ref()),
+    );
     let none = with.keys.as_ref().is_none_or(|list| list.0.is_empty());
     if none && !document.is_broken(&place) {
         let problem = Problem::error(
@@ -211,7 +214,7 @@ fn keys(
 
 fn read_keys(
     list: &KeyList,
-    format: &KeyFormat,
+    format: (&KeyFormat, Option<&Certificate>),
     document: &Document<'_>,
     place: &Place,
     lookup: Lookup<'_>,

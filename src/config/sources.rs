@@ -56,7 +56,7 @@ impl<'a> Sources<'a> {
         settings: Settings,
         span: &Range<usize>,
     ) -> Option<Source> {
-        let url = settings.url.to_string();
+        let url = settings.label();
         match Source::open(settings, self.catalog) {
             Ok((source, Found::Fetched)) => Some(source),
             Ok((source, Found::Kept(age, why))) => {

@@ -35,7 +35,7 @@ impl Origin {
     pub(super) fn label(&self) -> String {
         match self {
             Self::Here(found) => found.label.clone(),
-            Self::Published(settings) => settings.url.to_string(),
+            Self::Published(settings) => settings.label(),
         }
     }
 }
@@ -123,7 +123,10 @@ impl Reader<'_, '_> {
             let found = self
                 .document
                 .read::<SecretRef>(place, self.problems)
-                .and_then(|secret| self.lookup.key(&secret, self.format, &span, self.problems));
+                .and_then(|secret| {
+                    self.lookup
+                        .key(&secret, (self.format, None), &span, self.problems)
+                });
             if let Some(found) = found {
                 self.keys
                     .entry(name.to_owned())
@@ -175,10 +178,11 @@ fn is_secret(value: &DeValue<'_>) -> bool {
         return false;
     };
     let names = || table.keys().map(|key| key.get_ref().as_ref());
-    let is_set = |name| matches!(name, "jwks" | "refresh" | "ca" | "private");
+    let is_set = |name| matches!(name, "jwks" | "certificates" | "refresh" | "ca" | "private");
     let is_text = |name| matches!(name, "env" | "file" | "credential" | "encoding" | "prefix");
     (names().any(|name| matches!(name, "env" | "file" | "credential")) && names().all(is_text))
-        || (names().any(|name| name == "jwks") && names().all(|name| is_set(name) || is_text(name)))
+        || (names().any(|name| matches!(name, "jwks" | "certificates"))
+            && names().all(|name| is_set(name) || is_text(name)))
 }
 
 fn integer(number: &DeInteger<'_>) -> Option<Number> {

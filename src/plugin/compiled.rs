@@ -265,8 +265,8 @@ fn compile(
         // Without it the next start compiles again: slower, not wrong.
         drop(cache.write(identity, &code));
     }
-    let (component, pool) =
-        place(engine, &Code::Fresh(code)).map_err(|error| Reason::TooManyParts(Text::of(&error)))?;
+    let (component, pool) = place(engine, &Code::Fresh(code))
+        .map_err(|error| Reason::TooManyParts(Text::of(&error)))?;
     Ok((component, pool, Origin::Fresh(started.elapsed())))
 }
 

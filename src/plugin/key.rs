@@ -9,6 +9,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::time::Instant;
 
+use super::certificates::{At, Certificates};
 use super::fetched::Fetched;
 use super::jwk::{self, Jwk};
 use crate::secret::Secret;
@@ -61,10 +62,11 @@ impl Algorithm {
 }
 
 /// One secret or public key, with what was prepared from it; or a set of public keys that its owner
-/// publishes and changes.
+/// publishes and changes; or those of the certificates that webhooks name.
 pub struct Key {
     label: Arc<str>,
     set: Option<Fetched>,
+    certificates: Option<Certificates>,
     bytes: Secret,
     nature: Nature,
     sha1: OnceLock<hmac::Key>,
@@ -107,6 +109,7 @@ impl Key {
         let mut key = Self {
             label: label.into(),
             set: None,
+            certificates: None,
             bytes,
             nature,
             sha1: OnceLock::new(),
@@ -147,6 +150,42 @@ impl Key {
         key.nature = Nature::Public;
         key.set = Some(Fetched::new(keys, asked));
         Ok(key)
+    }
+
+    /// The keys of the certificates that webhooks name, at hosts that `host` means: labels, of which `*`
+    /// is any. `label` is what is said of them.
+    #[must_use]
+    pub fn certified(label: impl Into<Arc<str>>, at: At, host: &str) -> Self {
+        let mut key = Self::new(label, Secret::new(vec![0]));
+        key.nature = Nature::Public;
+        key.certificates = Some(Certificates::new(at, host));
+        key
+    }
+
+    /// The URLs of certificates that somebody should fetch.
+    #[must_use]
+    pub fn wanted_certificates(&self) -> Vec<Box<str>> {
+        let certificates = self.certificates.as_ref();
+        certificates.map_or_else(Vec::new, Certificates::wanted)
+    }
+
+    /// What was found at a URL: a public key (`SubjectPublicKeyInfo`, DER), `Ok(None)` where there is no
+    /// certificate that counts, or nothing at all for now (`Err`).
+    pub fn settle_certificate(&self, url: &str, found: Result<Option<Vec<u8>>, ()>, now: Instant) {
+        let Some(certificates) = &self.certificates else {
+            return;
+        };
+        match found {
+            Ok(found) => {
+                let key = |der| Arc::new(Self::new(Arc::clone(&self.label), Secret::new(der)));
+                certificates.settle(url, found.map(key), now);
+            }
+            Err(()) => certificates.give_up(url),
+        }
+    }
+
+    pub(super) fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// Puts the keys of another JWK set in force, or tells why there are none (`Err`): then the old ones
@@ -192,6 +231,15 @@ impl Key {
                 known.join(", ")
             ));
         };
+        if self.certificates.is_some() {
+            // What they hold is known when a webhook names one.
+            return match parsed {
+                Algorithm::Rsa(_) | Algorithm::EcdsaP256 => Ok(()),
+                Algorithm::Hmac(_) | Algorithm::Ed25519 => {
+                    Err(format!("are no keys for `{algorithm}`"))
+                }
+            };
+        }
         if let Some(set) = &self.set {
             let keys = set.keys();
             return match keys.iter().any(|key| key.fits(algorithm).is_ok()) {

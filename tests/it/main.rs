@@ -19,6 +19,7 @@ mod tls;
 
 mod limits;
 
+mod certificates;
 mod frames;
 mod published;
 mod routing;

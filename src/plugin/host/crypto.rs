@@ -2,17 +2,25 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use wasmtime::Result;
 
 use super::Guest;
 use crate::plugin::contract::crypto::{CryptoError, Encoding, Host, Part};
 use crate::plugin::contract::signing;
-use crate::plugin::crypto;
 use crate::plugin::key::Key;
+use crate::plugin::{At, certificates, crypto, json};
 use crate::telemetry::{Checked, Checking, Event, Signed};
 
 /// What an RSA or ECDSA check costs, in the bytes that could be hashed meanwhile (about 64 us).
 const ASYMMETRIC_WORK: usize = 64 << 10;
+
+/// The keys that a webhook is checked with.
+struct Named {
+    keys: Vec<Arc<Key>>,
+    /// Whether there may be another one.
+    is_awaited: bool,
+}
 
 impl Host for Guest {
     fn verify(
@@ -30,11 +38,23 @@ impl Host for Guest {
             ASYMMETRIC_WORK
         };
         self.charge(&message, fixed, keys)?;
+        if self.names_certificates(&key) {
+            self.budget.work(self.case.webhook.body.len())?;
+        }
         let Some(keys) = self.keys(&key) else {
             return Ok(Err(CryptoError::UnknownKey));
         };
+        let named = self.named(keys);
+        let keys = named.as_ref().map_or(keys, |named| &named.keys);
         let pieces = self.pieces(&message);
-        let matched = crypto::verify(keys, &algorithm, &pieces, &signature, encoding);
+        let mut matched = match keys {
+            // Of certificates none is there that counts.
+            [] => Ok(None),
+            keys => crypto::verify(keys, &algorithm, &pieces, &signature, encoding),
+        };
+        if named.as_ref().is_some_and(|named| named.is_awaited) && !matches!(matched, Ok(Some(_))) {
+            matched = Err(CryptoError::KeyUnavailable);
+        }
         if self.case.telemetry.is_heard() {
             self.explain(&key, &algorithm, &message, &signature, encoding, &matched);
         }
@@ -98,6 +118,43 @@ impl Guest {
             .get(name)
             .map(Vec::as_slice)
             .filter(|keys| !keys.is_empty())
+    }
+
+    /// Whether a key of that name is looked for in the body.
+    fn names_certificates(&self, name: &str) -> bool {
+        let mut keys = self.keys(name).into_iter().flatten();
+        keys.any(|key| key.certificates().is_some())
+    }
+
+    /// The keys with those of the certificates that the webhook names; none where no key asks for that.
+    fn named(&self, keys: &[Arc<Key>]) -> Option<Named> {
+        keys.iter().find_map(|key| key.certificates())?;
+        let mut named = Named {
+            keys: Vec::new(),
+            is_awaited: false,
+        };
+        for key in keys {
+            let Some(certificates) = key.certificates() else {
+                named.keys.push(Arc::clone(key));
+                continue;
+            };
+            let webhook = &self.case.webhook;
+            let url = match certificates.at() {
+                At::Header(name) => {
+                    let value = webhook.fields.first(name).unwrap_or_default();
+                    std::str::from_utf8(value).ok().map(str::to_owned)
+                }
+                At::Pointer(pointer) => {
+                    json::check(&webhook.body).and_then(|text| json::read_string(text, pointer))
+                }
+            };
+            match certificates.named(url.as_deref().unwrap_or_default(), Instant::now()) {
+                certificates::Named::Known(key) => named.keys.push(key),
+                certificates::Named::Awaited => named.is_awaited = true,
+                certificates::Named::Nothing => {}
+            }
+        }
+        Some(named)
     }
 
     fn pieces<'p>(&'p self, message: &'p [Part]) -> impl Iterator<Item = &'p [u8]> + Clone {

@@ -12,6 +12,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+/// Of a certificate for these names.
+pub fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    CertificateParams::new(names).unwrap()
+}
+
 /// Signs certificates, and is trusted by its clients.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -37,13 +43,13 @@ impl Authority {
 
     /// A certificate and its key for these names, as PEM.
     pub fn issue(&self, names: &[&str]) -> (String, String) {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new(names)
-            .unwrap()
-            .signed_by(&key, &self.issuer)
-            .unwrap();
-        (cert.pem(), key.serialize_pem())
+        (self.certify(&params(names), &key), key.serialize_pem())
+    }
+
+    /// A certificate for a key, as PEM.
+    pub fn certify(&self, params: &CertificateParams, key: &KeyPair) -> String {
+        params.signed_by(key, &self.issuer).unwrap().pem()
     }
 
     /// Writes `NAME.crt` and `NAME.key` into a folder.

@@ -10,7 +10,7 @@ mod streams;
 mod tool;
 mod upstream;
 
-pub use certs::Authority;
+pub use certs::{Authority, params};
 pub use gate::{Gate, cache, check, folder, free_port, passing};
 pub use guest::guest;
 pub use h2::H2;
