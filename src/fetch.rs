@@ -6,6 +6,7 @@
 //! fulfils them.
 
 mod certificates;
+mod confirm;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use tokio::time::Instant;
+
+pub use confirm::Confirmation;
 
 use crate::delivery::{Upstream, UpstreamSettings, UpstreamUrl};
 use crate::plugin::{At, Catalog, Key};

@@ -62,6 +62,9 @@ pub struct Preset {
     /// Which certificate its webhooks name; none where they name none.
     #[serde(default)]
     pub certificate: Option<Certificate>,
+    /// How its webhooks ask for a call that confirms; none where they do not.
+    #[serde(default)]
+    pub confirm: Option<Confirm>,
     /// How it signs.
     pub scheme: Scheme,
     /// How a call of it looks, for `hookgate send`.
@@ -76,6 +79,18 @@ pub struct Certificate {
     pub at: EventName,
     /// Whose it must be: one of these names.
     pub names: Vec<String>,
+}
+
+/// A webhook that asks for a call.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// Pointer to what tells it from others.
+    pub pointer: String,
+    /// What is there.
+    pub equals: String,
+    /// Pointer to the URL.
+    pub url: String,
 }
 
 /// What a sender's 2xx should mean.

@@ -333,6 +333,34 @@ fn a_reload_keeps_the_upstreams_that_did_not_change() {
 }
 
 #[test]
+fn a_secret_that_changes_is_a_change_of_its_route() {
+    let room = Room::new();
+    let text = r#"
+        [upstreams.u]
+        url = "http://127.0.0.1:1/"
+        [routes.changed]
+        path = "/changed"
+        forward = "u"
+        plugins = [{ use = "token", with = { header = "x", keys = { file = "secrets/good" } } }]
+        [routes.same]
+        path = "/same"
+        forward = "u"
+        plugins = [{ use = "token", with = { header = "x", keys = { file = "secrets/stripe-old" } } }]
+    "#;
+    let before = room.load("config.toml", text, None).unwrap();
+    fs::write(room.folder.path().join("secrets/good"), "another").unwrap();
+
+    let after = room.load("config.toml", text, Some(&before)).unwrap();
+
+    assert_eq!(config::difference(&before, &after), "~ route changed");
+    let same = room.load("config.toml", text, Some(&after)).unwrap();
+    assert_eq!(
+        config::difference(&after, &same),
+        "routes and upstreams are as before"
+    );
+}
+
+#[test]
 fn the_verifiers_of_a_plan_are_asked_about_forgeries() {
     let room = Room::new();
     let text = r#"

@@ -40,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "delivery",
             "drain",
+            "fetch",
             "message",
             "plugin",
             "route",

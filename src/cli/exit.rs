@@ -15,19 +15,28 @@ pub(super) enum Exit {
     Forced,
     /// Acknowledged deliveries were lost with the process (`EX_TEMPFAIL`).
     LeftBehind,
+    /// Nobody reads what it prints: as a shell tells of a command that SIGPIPE ended.
+    Unread,
     /// The configuration is wrong; starting again will not help (`EX_CONFIG`).
     Config,
 }
 
+impl Exit {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::Forced => 3,
+            Self::LeftBehind => 75,
+            Self::Config => 78,
+            Self::Unread => 141,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Ok => 0,
-            Exit::Failure => 1,
-            Exit::Usage => 2,
-            Exit::Forced => 3,
-            Exit::LeftBehind => 75,
-            Exit::Config => 78,
-        })
+        Self::from(exit.code())
     }
 }

@@ -80,6 +80,10 @@ async fn serve(
     for warning in plan.warnings.lines() {
         telemetry.emit(&Event::Warning { message: &warning });
     }
+    if let Written::Text { .. } = written {
+        let message = "`--to` verifies nothing: forged webhooks are passed on like others";
+        telemetry.emit(&Event::Warning { message });
+    }
     let (routes, plugins) = (plan.summary.len(), plan.plugins());
     let mut signals = match Signals::new() {
         Ok(signals) => signals,

@@ -11,6 +11,7 @@ mod file;
 mod fixture;
 mod forgeries;
 mod goldens;
+mod keys;
 mod pattern;
 mod plan;
 mod problem;

@@ -130,16 +130,14 @@ fn build(
     let upstreams = forward_to(draft, place, name, forward, material.upstreams, used);
     let intake = intake(draft, place, written, material.server);
     let policy = retry::policy(draft, &place.key("retry"), written.retry.as_ref());
+    let mut sender = None;
     let mut steps: Vec<Option<Prepared>> = (0..)
         .zip(&written.plugins)
         .map(|(index, step)| {
-            shelf.step(
-                draft,
-                &place.key("plugins").index(index),
-                step,
-                name,
-                telemetry,
-            )
+            let place = place.key("plugins").index(index);
+            let prepared = shelf.step(draft, &place, step, (name, sender), telemetry);
+            sender = sender.or(prepared.as_ref().and_then(|step| step.preset));
+            prepared
         })
         .collect();
     if let [Some(only)] = steps.as_mut_slice() {
@@ -285,16 +283,10 @@ fn assemble(
         scheme: steps.iter().find_map(|step| step.scheme.clone()),
         public_url: written.public_url.clone(),
     };
-    let configs: Vec<&str> = steps
-        .iter()
-        .map(|prepared| &*prepared.step.config)
-        .collect();
-    let digests: Vec<_> = steps
-        .iter()
-        .map(|prepared| prepared.plugin.digest())
-        .collect();
-    let making = format!("{written:?} {configs:?} {digests:?}");
+    let makings: Vec<_> = steps.iter().map(Prepared::making).collect();
+    let making = format!("{written:?} {makings:?}");
     let share = (bounds, Arc::clone(&contract.share));
+    let confirmation = (steps.iter()).find_map(|prepared| prepared.confirmation.clone());
     let chain = chain(steps);
     contract.signers = chain.signers();
     let route = gate::Route {
@@ -307,6 +299,7 @@ fn assemble(
         meters: Arc::clone(&contract.meters),
         contract: Arc::new(contract),
         upstreams: names,
+        confirmation,
     };
     Built {
         pattern,

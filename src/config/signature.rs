@@ -4,23 +4,21 @@
 //! becomes a key. The rest is expanded to the JSON that the guest reads.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::document::{Document, Place};
+use super::keys::{KeyList, confirmation};
 use super::problem::{Problem, Problems};
 use super::secrets::{Lookup, TEXT};
-use super::shapes::{SECRET_IN_THE_OPEN, SecretRef};
 use super::units::Time;
-use super::with::{KeyFound, Keys};
+use super::with::Keys;
 use super::words;
+use crate::fetch::Confirmation;
 use crate::preset::{
-    self, Algorithm, Certificate, Condition, Direction, Encoding, EventName, Field, Handshake,
-    KeyFormat, Listed, Preset, Scheme, Timestamp, Unit, Variant,
+    self, Algorithm, Condition, Direction, Encoding, EventName, Field, Handshake, Listed, Preset,
+    Scheme, Timestamp, Unit, Variant,
 };
 
 /// The plugin that this is about.
@@ -41,6 +39,7 @@ struct With {
     preset: Option<String>,
     keys: Option<KeyList>,
     verify_token: Option<KeyList>,
+    confirm: Option<bool>,
     algorithm: Option<Algorithm>,
     encoding: Option<Encoding>,
     signature: Option<Field>,
@@ -71,10 +70,6 @@ struct Moment {
     direction: Option<Direction>,
 }
 
-/// One secret or several, all of them active.
-#[derive(Debug)]
-struct KeyList(Vec<(Option<usize>, SecretRef)>);
-
 /// What the guest reads, the keys it names, and where the rest of the route's defaults come from.
 #[derive(Debug, Default)]
 pub(super) struct Expanded {
@@ -82,6 +77,8 @@ pub(super) struct Expanded {
     pub keys: Keys,
     pub scheme: Option<Scheme>,
     pub preset: Option<&'static Preset>,
+    /// What the sender may have us confirm.
+    pub confirmation: Option<Confirmation>,
 }
 
 /// Reads and expands the table at `place`; `step` is where it should have been.
@@ -109,12 +106,16 @@ pub(super) fn expand(
         found
     });
     let mut keys = keys(&with, preset, document, &place, lookup, problems);
+    let confirmation = match with.confirm {
+        Some(true) => confirmation(preset, &keys, document, &place, problems),
+        Some(false) | None => None,
+    };
     let known = with.preset.is_none() || preset.is_some();
     let token = with.verify_token.as_ref().map(|token| {
         let at = place.key(VERIFY_TOKEN);
-        read_keys(token, (&TEXT, None), document, &at, lookup, problems)
+        token.read((&TEXT, None), document, &at, lookup, problems)
     });
-    let scheme = match known {
+    let mut scheme = match known {
         true => scheme(
             with,
             preset.map(|preset| &preset.scheme),
@@ -124,6 +125,10 @@ pub(super) fn expand(
         ),
         false => None,
     };
+    if let (Some(scheme), Some(_)) = (&mut scheme, &confirmation) {
+        // What the operator is told to do otherwise.
+        scheme.handshakes.iter_mut().for_each(|one| one.log = None);
+    }
     if let Some(scheme) = &scheme {
         complete(scheme, token.is_some(), document, &place, problems);
     }
@@ -135,6 +140,7 @@ pub(super) fn expand(
         keys,
         scheme,
         preset,
+        confirmation,
     }
 }
 
@@ -198,7 +204,7 @@ fn keys(
         preset.map_or(&TEXT, |preset| &preset.key),
         preset.and_then(|preset| preset.certificate.as_ref()),
     );
-    let none = with.keys.as_ref().is_none_or(|list| list.0.is_empty());
+    let none = with.keys.as_ref().is_none_or(KeyList::is_empty);
     if none && !document.is_broken(&place) {
         let problem = Problem::error(
             document.value(&place),
@@ -206,31 +212,10 @@ fn keys(
         );
         problems.push(problem.help(r#"add keys = [{ env = "NAME" }], or { file = "PATH" }"#));
     }
-    let empty = KeyList(Vec::new());
+    let empty = KeyList::default();
     let list = with.keys.as_ref().unwrap_or(&empty);
-    let found = read_keys(list, format, document, &place, lookup, problems);
+    let found = list.read(format, document, &place, lookup, problems);
     Keys::from([(KEYS.to_owned(), found)])
-}
-
-fn read_keys(
-    list: &KeyList,
-    format: (&KeyFormat, Option<&Certificate>),
-    document: &Document<'_>,
-    place: &Place,
-    lookup: Lookup<'_>,
-    problems: &mut Problems,
-) -> Vec<KeyFound> {
-    let mut found = Vec::new();
-    for (index, secret) in &list.0 {
-        let span = document.value(&index.map_or_else(|| place.clone(), |index| place.index(index)));
-        if let Some(secret) = lookup.key(secret, format, &span, problems) {
-            found.push(KeyFound {
-                found: secret,
-                span,
-            });
-        }
-    }
-    found
 }
 
 fn scheme(
@@ -396,37 +381,6 @@ fn timestamp(
             .or_else(|| base.map(|base| base.direction))
             .unwrap_or(Direction::Both),
     })
-}
-
-impl<'de> Deserialize<'de> for KeyList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Secrets;
-        impl<'de> Visitor<'de> for Secrets {
-            type Value = KeyList;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(r#"a list that says where the secrets are, such as [{ env = "NAME" }]"#)
-            }
-
-            fn visit_str<E: de::Error>(self, _: &str) -> Result<KeyList, E> {
-                Err(E::custom(SECRET_IN_THE_OPEN))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<KeyList, A::Error> {
-                SecretRef::deserialize(MapAccessDeserializer::new(map))
-                    .map(|secret| KeyList(vec![(None, secret)]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<KeyList, A::Error> {
-                let mut secrets = Vec::new();
-                while let Some(secret) = list.next_element()? {
-                    secrets.push((Some(secrets.len()), secret));
-                }
-                Ok(KeyList(secrets))
-            }
-        }
-        deserializer.deserialize_any(Secrets)
-    }
 }
 
 #[cfg(test)]

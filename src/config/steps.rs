@@ -1,6 +1,7 @@
 //! The steps in which a route uses its plugins: each with its configuration, its keys, and what is asked
 //! beside it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,8 +17,9 @@ use super::shelf::{Shelf, refuse_plugin};
 use super::signature::{self, Expanded};
 use super::with::{self, KeyFound, Keys, Origin};
 use super::words;
+use crate::fetch::Confirmation;
 use crate::plugin::{self, Candidate, Key, Keyring, OnFailure, Plugin, Stage};
-use crate::preset::{self, Algorithm, KeyFormat, Preset, Scheme};
+use crate::preset::{self, Algorithm, EventName, KeyFormat, Preset, Scheme};
 use crate::telemetry::{PluginMeters, Telemetry};
 
 /// One use of a plugin, ready, and what its preset says about the route.
@@ -33,6 +35,8 @@ pub(super) struct Prepared {
     pub key: Option<String>,
     /// Forgeries that it refused.
     pub forgeries: usize,
+    /// What its sender may have us confirm.
+    pub confirmation: Option<Confirmation>,
 }
 
 impl Prepared {
@@ -49,6 +53,15 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// What it was made from, to tell whether a reload changes it: a secret by its digest.
+    pub(super) fn making(&self) -> impl fmt::Debug + use<> {
+        let keys = self.step.keys.values().flatten();
+        let keys: Vec<_> = keys.map(|key| key.digest()).collect();
+        (Arc::clone(&self.step.config), self.plugin.digest(), keys)
+    }
+}
+
 /// A plugin's configuration: how it came about, as the guest reads it, and its keys.
 type Question<'a> = (&'a Subject<'a>, &'a str, &'a Keyring);
 
@@ -59,7 +72,7 @@ impl Shelf<'_> {
         draft: &mut Draft<'_>,
         place: &Place,
         written: &file::Step,
-        route: &str,
+        (route, sender): (&str, Option<&'static Preset>),
         telemetry: &Telemetry,
     ) -> Option<Prepared> {
         let Some(name) = written.name.as_deref() else {
@@ -78,7 +91,8 @@ impl Shelf<'_> {
             keys,
             scheme,
             preset,
-        } = read(draft, place, written, name);
+            confirmation,
+        } = read(draft, place, written, (name, sender));
         let plugin = self.find(draft, &place.key("use"), name)?;
         self.signing(draft, place, written, name, &keys);
         on_failure(draft, place, written, &plugin);
@@ -133,6 +147,7 @@ impl Shelf<'_> {
             scheme,
             key,
             forgeries,
+            confirmation,
         })
     }
 
@@ -242,8 +257,14 @@ impl Shelf<'_> {
     }
 }
 
-/// A step's `with`: what the guest reads of it, and what the host keeps.
-fn read(draft: &mut Draft<'_>, place: &Place, written: &file::Step, name: &str) -> Expanded {
+/// A step's `with`: what the guest reads of it, and what the host keeps. `sender` is who the steps before
+/// it say that the route is for.
+fn read(
+    draft: &mut Draft<'_>,
+    place: &Place,
+    written: &file::Step,
+    (name, sender): (&str, Option<&'static Preset>),
+) -> Expanded {
     let (document, problems) = (&mut draft.document, &mut draft.problems);
     if name == signature::NAME {
         return signature::expand(document, place, draft.lookup, problems);
@@ -254,8 +275,38 @@ fn read(draft: &mut Draft<'_>, place: &Place, written: &file::Step, name: &str) 
         (expanded.json, expanded.keys) =
             with::to_json(document, &place, format, draft.lookup, problems);
     }
+    if name == DEDUPE {
+        identify(
+            &mut expanded.json,
+            sender.and_then(|sender| sender.id.as_ref()),
+        );
+    }
     expanded
 }
+
+/// What tells one webhook from the next is known of many senders.
+fn identify(json: &mut Value, id: Option<&EventName>) {
+    if json.is_null() {
+        *json = Value::Object(serde_json::Map::new());
+    }
+    let (Value::Object(table), Some(id)) = (json, id) else {
+        return;
+    };
+    if ["header", "pointer", "digest"]
+        .iter()
+        .any(|name| table.contains_key(*name))
+    {
+        return;
+    }
+    let (place, name) = match id {
+        EventName::Header(name) => ("header", name),
+        EventName::Pointer(pointer) => ("pointer", pointer),
+    };
+    table.insert(place.to_owned(), name.as_str().into());
+}
+
+/// The bundled plugin that delivers once.
+const DEDUPE: &str = "dedupe";
 
 /// The bundled plugin that signs: using it is the grant.
 const SIGNER: &str = "standard-sign";

@@ -17,8 +17,9 @@ use bytes::Bytes;
 use ipnet::IpNet;
 
 use crate::delivery::{Acknowledgement, Contract, Dispatch};
+use crate::fetch::Confirmation;
 use crate::message::{self, Malformed, Response, Unread};
-use crate::plugin::{Chain, Verdict};
+use crate::plugin::{self, Chain, Verdict};
 use crate::route::{Found, Table};
 use crate::telemetry::{Event, RouteMeters, Telemetry};
 use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
@@ -44,6 +45,8 @@ pub struct Route {
     pub contract: Arc<Contract>,
     /// The names of its upstreams, as plugins may use them.
     pub upstreams: Vec<Arc<str>>,
+    /// What its sender may have us confirm.
+    pub confirmation: Option<Confirmation>,
     /// Its meters.
     pub meters: Arc<RouteMeters>,
 }
@@ -210,6 +213,27 @@ impl Gate {
         reply.into_response(id)
     }
 
+    /// A plugin answers, and what it answers to may have to be confirmed first: a sender that hears 2xx
+    /// does not ask again.
+    async fn respond(
+        webhook: &Webhook,
+        route: &Route,
+        response: plugin::Response,
+    ) -> (Reply, Option<String>) {
+        let Some(confirmation) = &route.confirmation else {
+            return (Reply::Responded(response), None);
+        };
+        // Boxed: it is seldom, and its size would be every webhook's.
+        match Box::pin(confirmation.of(webhook)).await {
+            None => (Reply::Responded(response), None),
+            Some(Ok(())) => {
+                let reason = "the subscription is confirmed".to_owned();
+                (Reply::Responded(response), Some(reason))
+            }
+            Some(Err(why)) => (Reply::PluginFailed { temporary: true }, Some(why)),
+        }
+    }
+
     /// From a webhook to what its sender hears, with the plugin that decided and its reason.
     async fn judge(
         &self,
@@ -233,7 +257,8 @@ impl Gate {
                 return (Reply::Rejected { status }, Some(plugin), Some(reason));
             }
             Ok(Verdict::Responded { plugin, response }) => {
-                return (Reply::Responded(response), Some(plugin), None);
+                let (reply, reason) = Self::respond(webhook, route, response).await;
+                return (reply, Some(plugin), reason);
             }
             Err(failure) => {
                 let temporary = failure.kind.is_temporary();

@@ -149,7 +149,8 @@ impl fmt::Debug for Certificates {
 }
 
 /// Whether `url` is an `https` URL of a host that `pattern` means, with the port that it has.
-fn is_of_host(url: &str, pattern: &str) -> bool {
+#[must_use]
+pub fn is_of_host(url: &str, pattern: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://") else {
         return false;
     };

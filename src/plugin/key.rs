@@ -218,6 +218,14 @@ impl Key {
         &self.label
     }
 
+    /// Tells equal keys from others, within this process only: it is never written anywhere.
+    #[must_use]
+    pub fn digest(&self) -> [u8; digest::SHA256_OUTPUT_LEN] {
+        let mut hash = [0; digest::SHA256_OUTPUT_LEN];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, self.bytes.expose()).as_ref());
+        hash
+    }
+
     /// Whether it can be used with `algorithm`.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ use std::time::Duration;
 pub use self::bundled::{bundled, bundled_bytes};
 pub use self::cache::CacheError;
 pub use self::catalog::{COMPONENT_BYTES_MAX, Catalog, Grants, Source};
-pub use self::certificates::At;
+pub use self::certificates::{At, is_of_host};
 pub use self::chain::{Chain, Step};
 pub use self::compiled::Origin as Compiled;
 pub use self::engine::{Engine, EngineError, MEMORY_BYTES_MAX, Settings};

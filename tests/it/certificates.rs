@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, date_time_ymd};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
@@ -76,10 +76,31 @@ impl Sns {
 
     /// A message signed with the key of `pair`, whose certificate is said to be at `url`.
     fn message(pair: &KeyPair, url: &str) -> Call {
-        let time = "2012-04-26T20:45:04.751Z";
-        let signed = format!(
-            "Message\nhi\nMessageId\n1\nTimestamp\n{time}\nTopicArn\n{TOPIC}\nType\nNotification\n"
-        );
+        let body = json!({
+            "Type": "Notification", "MessageId": "1", "TopicArn": TOPIC, "Message": "hi",
+            "Timestamp": "2012-04-26T20:45:04.751Z", "SignatureVersion": "2", "SigningCertURL": url,
+        });
+        Self::signed(pair, body)
+    }
+
+    /// A message that asks to be confirmed by a call of `url`.
+    fn subscription(&self, url: &str) -> Call {
+        let body = json!({
+            "Type": "SubscriptionConfirmation", "MessageId": "1", "Token": "2336412f37",
+            "TopicArn": TOPIC, "Message": "hi", "SubscribeURL": url,
+            "Timestamp": "2012-04-26T20:45:04.751Z", "SignatureVersion": "2",
+            "SigningCertURL": self.url("cert.pem"),
+        });
+        Self::signed(&self.pair, body)
+    }
+
+    fn signed(pair: &KeyPair, mut body: Value) -> Call {
+        let names = "Message MessageId Subject SubscribeURL Timestamp Token TopicArn Type";
+        let lines = names.split(' ').filter_map(|name| {
+            let value = body.get(name)?.as_str()?;
+            Some(format!("{name}\n{value}\n"))
+        });
+        let signed: String = lines.collect();
         let signer = RsaKeyPair::from_pkcs8(&pair.serialize_der()).unwrap();
         let mut signature = vec![0; signer.public_modulus_len()];
         let random = SystemRandom::new();
@@ -91,11 +112,7 @@ impl Sns {
                 &mut signature,
             )
             .unwrap();
-        let body = json!({
-            "Type": "Notification", "MessageId": "1", "TopicArn": TOPIC, "Message": "hi",
-            "Timestamp": time, "SignatureVersion": "2", "Signature": base64(&signature),
-            "SigningCertURL": url,
-        });
+        body["Signature"] = base64(&signature).into();
         Call::post("/hook", body.to_string()).field("content-type", "text/plain")
     }
 
@@ -248,4 +265,42 @@ async fn certificates_are_fetched_for_those_who_name_them() {
         let sentence = format!("`{wide}` is not the host of a sender's certificates");
         assert!(said.contains(&sentence), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_subscription_is_confirmed_by_the_host_where_the_route_says_so() {
+    let upstream = Upstream::ok().await;
+    let (mut sns, mut elsewhere) = (Sns::new().await, Sns::new().await);
+    // The preset's own handshake knows the hosts of AWS only.
+    let confirm = "confirm = true, \
+        handshakes = [{ when = [{ pointer = \"/Type\", equals = \"SubscriptionConfirmation\" }] }]";
+    let toml = sns
+        .route(&upstream)
+        .replace("variants = []", &format!("variants = [], {confirm}"));
+    let gate = Gate::start_in(Arc::clone(&sns.folder), &toml, &[]).await;
+    assert_eq!(sns.send(&gate, "cert.pem").await, 503);
+    gate.wait_for_metric(FETCHED, 1.0).await;
+    sns.server.next().await;
+    let url = sns.url("?Action=ConfirmSubscription&Token=2336412f37");
+    let ask = async |call: Call| call.send(gate.address).await.status;
+
+    sns.says(Act::status(500));
+    assert_eq!(ask(sns.subscription(&url)).await, 503, "AWS asks again");
+    sns.says(Act::status(200));
+    assert_eq!(ask(sns.subscription(&url)).await, 200);
+    for _ in ["failed", "confirmed"] {
+        let called = sns.server.next().await;
+        let target = "/?Action=ConfirmSubscription&Token=2336412f37";
+        assert_eq!((&*called.method, &*called.target), ("GET", target));
+    }
+
+    let mut forged = sns.subscription(&url);
+    forged.body = String::from_utf8(forged.body)
+        .unwrap()
+        .replace("hi", "ho")
+        .into();
+    assert_eq!(ask(forged).await, 401);
+    assert_eq!(ask(sns.subscription(&elsewhere.url("x"))).await, 503);
+    assert_eq!(sns.send(&gate, "cert.pem").await, 200);
+    assert!(sns.server.is_quiet() && elsewhere.server.is_quiet());
 }

@@ -85,11 +85,35 @@ async fn run_to_forwards_everything_without_a_file() {
         .spawn()
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    while !log.next_line().await.unwrap().unwrap().contains("ready") {}
+    let mut warned = false;
+    loop {
+        let line = log.next_line().await.unwrap().unwrap();
+        warned |= line.contains("`--to` verifies nothing");
+        if line.contains("ready") {
+            break;
+        }
+    }
+    assert!(warned);
     let address = ([127, 0, 0, 1], port).into();
 
     for target in ["/", "/any/path?x=1"] {
         assert_eq!(Call::post(target, "{}").send(address).await.status, 200);
         assert_eq!(upstream.next().await.target, target);
     }
+}
+
+#[test]
+fn a_reader_who_has_enough_ends_a_command_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hookgate"))
+        .arg("schema")
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(output.status.code(), Some(141));
 }

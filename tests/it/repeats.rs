@@ -1,6 +1,6 @@
 //! What a sender sends again is delivered once, and only then not again when it was accepted.
 
-use crate::support::{Act, Call, Gate, Upstream, hook};
+use crate::support::{Act, Call, Gate, Upstream, folder, github, hook};
 
 fn dedupe(with: &str) -> String {
     format!("[[routes.hook.plugins]]\nuse = \"dedupe\"\nwith = {{ {with} }}\n")
@@ -28,6 +28,33 @@ async fn a_repeat_is_acknowledged_and_not_delivered() {
     assert_eq!(heard(&gate, call("1")).await, duplicate);
     assert_eq!(heard(&gate, call("2")).await, delivered);
     assert_eq!(heard(&gate, call("1")).await, duplicate);
+
+    upstream.next().await;
+    upstream.next().await;
+    assert!(upstream.is_quiet());
+}
+
+#[tokio::test]
+async fn what_tells_webhooks_apart_is_known_of_the_sender_that_a_preset_names() {
+    const SECRET: &str = "It's a Secret to Everybody";
+    let mut upstream = Upstream::ok().await;
+    let signature = "[[routes.hook.plugins]]\nuse = \"signature\"\n\
+        with = { preset = \"github\", keys = { env = \"SECRET\" } }\n";
+    let toml = hook(&upstream).replace("public = true\n", "")
+        + signature
+        + "[[routes.hook.plugins]]\nuse = \"dedupe\"\n";
+    let gate = Gate::start_in(folder(), &toml, &[("SECRET", SECRET)]).await;
+    let call = |id: &str| {
+        let mut call = github("/hook", "push", SECRET, "{}");
+        let mut fields = call.fields.iter_mut();
+        let known = fields.find(|(name, _)| name == "x-github-delivery");
+        known.unwrap().1 = id.to_owned();
+        call
+    };
+
+    assert_eq!(heard(&gate, call("1")).await, (200, "ok".to_owned()));
+    assert_eq!(heard(&gate, call("1")).await, (200, "duplicate".to_owned()));
+    assert_eq!(heard(&gate, call("2")).await, (200, "ok".to_owned()));
 
     upstream.next().await;
     upstream.next().await;
