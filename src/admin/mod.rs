@@ -57,7 +57,7 @@ pub enum BindError {
     #[error("`admin.token` is empty: give it at least one byte, better 32 random ones")]
     EmptyToken,
     /// The system refuses.
-    #[error("cannot bind admin to `{address}`")]
+    #[error("cannot bind admin to `{address}` (`admin.listen`, or --admin, names another address)")]
     Taken {
         /// As configured.
         address: SocketAddr,

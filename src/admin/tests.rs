@@ -483,6 +483,9 @@ fn admin_binds_to_others_only_with_a_token() {
     let taken = bind(&local.address().to_string(), None).unwrap_err();
     assert_eq!(
         taken.to_string(),
-        format!("cannot bind admin to `{}`", local.address())
+        format!(
+            "cannot bind admin to `{}` (`admin.listen`, or --admin, names another address)",
+            local.address()
+        )
     );
 }

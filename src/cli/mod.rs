@@ -128,7 +128,7 @@ struct Routes {
 
 #[derive(Debug, Args)]
 struct Send {
-    /// The provider: github, shopify, slack, standard-webhooks or stripe.
+    /// The provider, as a preset is named: github, stripe, slack, ...
     preset: String,
     /// The event; without it the provider's events are listed.
     event: Option<String>,

@@ -90,6 +90,14 @@ impl fmt::Display for Place {
     }
 }
 
+/// The line of `text` that the byte at `at` is on; it ends before its newline.
+fn line_at(text: &str, at: usize) -> Range<usize> {
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let end = after.find('\n').map_or(text.len(), |newline| at + newline);
+    start..end
+}
+
 /// A parsed file.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
@@ -104,7 +112,12 @@ impl<'t> Document<'t> {
     pub(super) fn parse(text: &'t str, problems: &mut Problems) -> Option<Self> {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
-            problems.push(words::syntax(error, text));
+            let problem = words::syntax(error, text);
+            // What a broken line says is not known, so neither is whether it holds a secret.
+            if let Some(span) = &problem.span {
+                problems.mask_texts(line_at(text, span.start));
+            }
+            problems.push(problem);
         }
         let span = table.span();
         errors.is_empty().then(|| Self {
@@ -141,6 +154,10 @@ impl<'t> Document<'t> {
             self.broken.extend(meant);
             if error.inner().message() == SECRET_IN_THE_OPEN {
                 problems.mask(problem.span.clone().unwrap_or_default());
+            }
+            // `{ value = "..." }` is how a secret is written elsewhere.
+            if words::is_about_secret(error.inner().message()) {
+                problems.mask(self.value(&at));
             }
             problems.push(problem);
             self.broken.push(at.entry());

@@ -84,7 +84,12 @@ impl Problem {
 pub(super) struct Problems {
     list: Vec<Problem>,
     masked: Vec<Range<usize>>,
+    /// Lines of which only what cannot be a secret is shown.
+    guarded: Vec<Range<usize>>,
 }
+
+/// A word of a broken line that is as long as this may be a secret.
+const SECRET_BYTES_MIN: usize = 8;
 
 impl Problems {
     pub(super) fn push(&mut self, problem: Problem) {
@@ -94,6 +99,11 @@ impl Problems {
     /// The value at `span` looks like a secret: a report covers it with asterisks.
     pub(super) fn mask(&mut self, span: Range<usize>) {
         self.masked.push(span);
+    }
+
+    /// The line at `line` is broken, and speaks of secrets: a report covers the long words of its value.
+    pub(super) fn mask_texts(&mut self, line: Range<usize>) {
+        self.guarded.push(line);
     }
 
     pub(super) fn errors(&self) -> usize {
@@ -112,6 +122,11 @@ impl Problems {
                 }
             }
         }
+        for line in &self.guarded {
+            if let Some(line) = bytes.get_mut(line.clone()) {
+                cover(line);
+            }
+        }
         let has_errors = self.errors() > 0;
         let mut problems = self.list;
         // Half of the warnings about a broken file are consequences of what is broken.
@@ -128,6 +143,28 @@ impl Problems {
             file: file.to_owned(),
             source: String::from_utf8_lossy(&bytes).into_owned(),
             problems,
+        }
+    }
+}
+
+/// Covers the long words of the value on a line whose key speaks of secrets.
+fn cover(line: &mut [u8]) {
+    let key = line.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let is_value = key.len() < line.len();
+    let speaks = |word: &[u8]| {
+        let mut windows = line.windows(word.len());
+        windows.any(|window| window.eq_ignore_ascii_case(word))
+    };
+    let words: [&[u8]; 4] = [b"key", b"secret", b"token", b"password"];
+    if !is_value || !words.into_iter().any(speaks) {
+        return;
+    }
+    let start = key.len();
+    let value = line.get_mut(start..).unwrap_or_default();
+    let is_of_word = |byte: &u8| !b" \t=[]{},\"'".contains(byte);
+    for word in value.chunk_by_mut(|a, b| is_of_word(a) == is_of_word(b)) {
+        if word.len() >= SECRET_BYTES_MIN && word.first().is_some_and(is_of_word) {
+            word.fill(b'*');
         }
     }
 }

@@ -191,6 +191,13 @@ impl Lookup<'_> {
         let (label, bytes) = match source {
             SecretSource::Env(name) => {
                 let value = (self.environment)(name).ok_or_else(|| {
+                    if is_secret && !is_name(name) {
+                        problems.mask(span.clone());
+                        return Missing(
+                            "there is no environment variable of this name".to_owned(),
+                            "it is hidden because it may be the secret itself: write the NAME of a variable that holds it".to_owned(),
+                        );
+                    }
                     let cure = r#"set it where Hookgate is started, or use { file = "PATH" }"#;
                     Missing(
                         format!("environment variable `{name}` is not set"),
@@ -365,6 +372,12 @@ fn without_newline(mut bytes: Vec<u8>) -> Secret {
         }
     }
     Secret::new(bytes)
+}
+
+/// Whether it is written as variables are (POSIX.1-2024, 8.1), and not as secrets mostly are.
+fn is_name(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.bytes().all(is_of_name)
 }
 
 #[cfg(unix)]

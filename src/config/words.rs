@@ -134,6 +134,12 @@ pub(super) fn meant_key<'m>(message: &'m str, key: &str) -> Option<&'m str> {
     }
 }
 
+/// Whether serde's `message` is about a key of a table that says where a secret is.
+pub(super) fn is_about_secret(message: &str) -> bool {
+    message.starts_with("unknown field")
+        && quoted_after(message, "`, expected").contains(&"credential")
+}
+
 /// An error of serde's derived code.
 pub(super) fn meaning(
     message: &str,
@@ -187,7 +193,7 @@ fn quoted_after<'m>(message: &'m str, mark: &str) -> Vec<&'m str> {
 fn plainly(expected: &str) -> &str {
     match expected {
         "a string" => "text in quotes",
-        "a sequence" => "a list, as in [\"...\"]",
+        "a sequence" => "a list, as in [\"...\"]; of tables, [[...]] begins each",
         "a boolean" => "true or false",
         "a map" => "a table",
         "u16" => "a whole number, 0 to 65535",
