@@ -190,7 +190,8 @@ impl Server {
         self.admin.as_ref().map(|(bound, _)| bound.address())
     }
 
-    /// Starts the workers, and the admin on the present runtime. Reloads that the admin is asked for
+    /// Starts the workers, and the admin on the present runtime, when what was found is taken up. Blocks
+    /// for that. Reloads that the admin is asked for
     /// go to `reload`.
     ///
     /// # Errors
@@ -243,6 +244,7 @@ impl Server {
             flush_until,
             workers: Vec::new(),
         };
+        let (taken_up, all_taken_up) = std::sync::mpsc::channel();
         for (index, sockets) in sockets.into_workers().into_iter().enumerate() {
             let dispatch = Dispatch::new(index, commons.clone(), running.deliveries.watch());
             let gate = Gate::new(
@@ -261,10 +263,15 @@ impl Server {
                 dispatch,
                 taken: taken.next().unwrap_or_default(),
                 connections,
+                taken_up: taken_up.clone(),
                 flush_until,
             };
             running.workers.push(worker.start()?);
         }
+        drop(taken_up);
+        // Who asks where a webhook is must not be told "nowhere" of one that is on its way to its worker.
+        // Nobody sends anything: it ends when the last worker has let go.
+        let _ = all_taken_up.recv();
         if let Some((bound, tenure)) = admin {
             running.serve_admin(bound, tenure, &shared, reload)?;
         }

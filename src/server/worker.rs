@@ -1,6 +1,7 @@
 //! One worker: a thread with a runtime, an accept socket and upstream connections of its own.
 
 use std::io;
+use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
@@ -26,6 +27,8 @@ pub(super) struct Worker {
     pub(super) taken: TakenUp,
     /// Tracks connections; requested first.
     pub(super) connections: Watch,
+    /// Dropped when `taken` has been taken up.
+    pub(super) taken_up: Sender<()>,
     /// Set when the connections have ended: until when to flush what waits.
     pub(super) flush_until: watch::Receiver<Option<Instant>>,
 }
@@ -45,6 +48,7 @@ impl Worker {
 
     async fn run(mut self) -> io::Result<Rest> {
         self.dispatch.take_up(self.taken);
+        drop(self.taken_up);
         for Listening { socket, tenure } in self.sockets {
             let socket = TcpListener::from_std(socket)?;
             let (shared, service) = (self.shared.clone(), GateService(self.gate.clone()));
