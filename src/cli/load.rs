@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::Source;
-use crate::config::{self, Environment, Fixture, Plan, Provisions, Report, Subject};
+use super::exit::Exit;
+use super::run::fail;
+use crate::config::{self, Colour, Environment, Fixture, Plan, Provisions, Report, Subject};
 use crate::delivery::{Bounds, Buffer};
 use crate::plugin::{Catalog, Engine, EngineError, Settings};
 use crate::telemetry::Telemetry;
@@ -141,6 +143,28 @@ impl Source {
         self.config
             .clone()
             .or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()))
+    }
+}
+
+/// The plan of the configuration that is meant, and the workshop, if it could be opened, that made it.
+///
+/// # Errors
+/// What to exit with; why has been said.
+pub(super) fn plan(
+    source: &Source,
+    workshop: Result<Workshop, EngineError>,
+) -> Result<(Workshop, Plan), Exit> {
+    let Some(path) = source.find() else {
+        eprintln!("{NO_FILE}");
+        return Err(Exit::Usage);
+    };
+    let workshop = workshop.map_err(|error| fail(&error))?;
+    match workshop.load(&Written::File(path), None) {
+        Ok(plan) => Ok((workshop, plan)),
+        Err(report) => {
+            eprintln!("{}", report.render(Colour::for_stderr()));
+            Err(Exit::Config)
+        }
     }
 }
 

@@ -4,26 +4,14 @@ use http::{Method, Uri};
 
 use super::Routes;
 use super::exit::Exit;
-use super::load::{NO_FILE, Workshop, Written};
-use super::run::fail;
-use crate::config::{Colour, Plan};
+use super::load::{self, Workshop};
+use crate::config::Plan;
 use crate::route::Found;
 
 pub(super) fn routes(options: &Routes) -> Exit {
-    let Some(path) = options.source.find() else {
-        eprintln!("{NO_FILE}");
-        return Exit::Usage;
-    };
-    let workshop = match Workshop::new() {
-        Ok(workshop) => workshop,
-        Err(error) => return fail(&error),
-    };
-    let plan = match workshop.load(&Written::File(path), None) {
-        Ok(plan) => plan,
-        Err(report) => {
-            eprintln!("{}", report.render(Colour::for_stderr()));
-            return Exit::Config;
-        }
+    let (_, plan) = match load::plan(&options.source, Workshop::new()) {
+        Ok(made) => made,
+        Err(exit) => return exit,
     };
     match options.matching.as_deref() {
         Some([method, target]) => find(&plan, method, target),

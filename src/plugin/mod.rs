@@ -167,7 +167,8 @@ impl Accepted {
 }
 
 /// Why a plugin could not do its work: never a verdict about the webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FailureKind {
     /// It used up its time.
     Time,

@@ -199,14 +199,14 @@ impl Meters {
             .flat_map(|(plugin, metrics)| metrics.iter().map(move |metric| (plugin, metric)))
             .flat_map(|(plugin, metric)| metric.all().map(move |series| (plugin, metric, series)))
             .partition(|(_, metric, _)| metric.described.buckets.is_none());
-        page.counters_of(
+        page.counters(
             "hookgate_guest_counts",
             "What plugins count themselves.",
             counted
                 .iter()
                 .map(|(p, metric, series)| (labels(p, metric, series), series.count())),
         )?;
-        page.histograms_of(
+        page.histograms(
             "hookgate_guest_values",
             "What plugins observe themselves.",
             observed

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, NoLabelSet,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 
@@ -13,19 +13,16 @@ use super::tally::Reading;
 /// stand together.
 pub(super) struct Page<'a>(DescriptorEncoder<'a>);
 
-/// Names and values.
-type Labels<'l, const N: usize> = [(&'l str, &'l str); N];
-
 impl<'a> Page<'a> {
     pub(super) fn new(encoder: DescriptorEncoder<'a>) -> Self {
         Self(encoder)
     }
 
-    pub(super) fn counters<'l, const N: usize>(
+    pub(super) fn counters<L: EncodeLabelSet>(
         &mut self,
         name: &str,
         help: &str,
-        rows: impl IntoIterator<Item = (Labels<'l, N>, u64)>,
+        rows: impl IntoIterator<Item = (L, u64)>,
     ) -> fmt::Result {
         let mut family = self
             .0
@@ -37,50 +34,11 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Rows with as many labels as each has.
-    pub(super) fn counters_of<'l>(
+    pub(super) fn gauges<L: EncodeLabelSet>(
         &mut self,
         name: &str,
         help: &str,
-        rows: impl IntoIterator<Item = (Vec<(&'l str, &'l str)>, u64)>,
-    ) -> fmt::Result {
-        let mut family = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
-        rows.into_iter().try_for_each(|(labels, n)| {
-            family
-                .encode_family(&labels)?
-                .encode_counter::<NoLabelSet, _, u64>(&n, None)
-        })
-    }
-
-    /// Rows with as many labels as each has.
-    pub(super) fn histograms_of<'l>(
-        &mut self,
-        name: &str,
-        help: &str,
-        rows: impl IntoIterator<Item = (Vec<(&'l str, &'l str)>, Reading)>,
-    ) -> fmt::Result {
-        let mut family = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Histogram)?;
-        rows.into_iter().try_for_each(|(labels, reading)| {
-            let Reading {
-                sum,
-                count,
-                buckets,
-            } = reading;
-            family
-                .encode_family(&labels)?
-                .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
-        })
-    }
-
-    pub(super) fn gauges<'l, const N: usize>(
-        &mut self,
-        name: &str,
-        help: &str,
-        rows: impl IntoIterator<Item = (Labels<'l, N>, u64)>,
+        rows: impl IntoIterator<Item = (L, u64)>,
     ) -> fmt::Result {
         let mut family = self
             .0
@@ -89,11 +47,11 @@ impl<'a> Page<'a> {
             .try_for_each(|(labels, n)| family.encode_family(&labels)?.encode_gauge(&n))
     }
 
-    pub(super) fn histograms<'l, const N: usize>(
+    pub(super) fn histograms<L: EncodeLabelSet>(
         &mut self,
         name: &str,
         help: &str,
-        rows: impl IntoIterator<Item = (Labels<'l, N>, Reading)>,
+        rows: impl IntoIterator<Item = (L, Reading)>,
     ) -> fmt::Result {
         let mut family = self
             .0

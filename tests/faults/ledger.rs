@@ -1,8 +1,10 @@
 //! Who was told what, and what the upstream got: the two lists that are compared in the end.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What the gate had of an answer when it was killed is not known for answers this recent: it may not
@@ -49,7 +51,10 @@ struct Facts {
 
 /// What is known of each webhook, by number.
 #[derive(Debug)]
-pub struct Ledger(Mutex<Facts>);
+pub struct Ledger {
+    facts: Mutex<Facts>,
+    changed: Notify,
+}
 
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +81,7 @@ pub struct Figures {
 
 impl Ledger {
     pub fn new(webhooks: usize) -> Self {
-        Self(Mutex::new(Facts {
+        let facts = Mutex::new(Facts {
             fates: vec![Fate::default(); webhooks],
             delivered: 0,
             kills: Vec::new(),
@@ -84,15 +89,30 @@ impl Ledger {
             inside_most: 0,
             slowest_greeting: Duration::ZERO,
             wrong: Vec::new(),
-        }))
+        });
+        let changed = Notify::new();
+        Self { facts, changed }
+    }
+
+    /// Waits until it is so; looks again whenever a sender has heard or the upstream has taken something.
+    pub async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if is_so(self) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn heard(&self, number: usize, heard: Heard) {
         self.facts().fates[number].heard = Some((heard, Instant::now()));
+        self.changed.notify_waiters();
     }
 
     /// The gate is about to be killed.
@@ -127,6 +147,7 @@ impl Ledger {
         takings.push(taking);
         let earlier = takings.len() - 1;
         facts.delivered += usize::from(earlier == 0);
+        self.changed.notify_waiters();
         earlier
     }
 

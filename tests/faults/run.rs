@@ -190,12 +190,8 @@ impl Run {
         sending.await.unwrap();
         let _upstream = failing.await.unwrap();
 
-        let settled = async {
-            while !ledger.owed().is_empty() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
         // What is still owed then is in the figures.
+        let settled = ledger.until(|ledger| ledger.owed().is_empty());
         let _ = tokio::time::timeout(SETTLING, settled).await;
         processes.end(gate).await;
         ledger.figures()
@@ -295,13 +291,9 @@ pub async fn drain(webhooks: usize, script: &Arc<Script>) -> Drained {
     assert_eq!(ledger.owed().len(), webhooks);
 
     upstream.be(Mood::Well);
-    while ledger.delivered() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    ledger.until(|ledger| ledger.delivered() > 0).await;
     let begun = Instant::now();
-    while ledger.delivered() < webhooks {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    ledger.until(|ledger| ledger.delivered() == webhooks).await;
     let took = begun.elapsed();
     gate.signal("TERM");
     assert_eq!(gate.ended().await.0.code(), Some(0));

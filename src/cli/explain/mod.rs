@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use self::captured::Captured;
 use super::Source;
 use super::exit::Exit;
-use super::load::{NO_FILE, Workshop, Written};
+use super::load::{self, Workshop};
 use super::run::fail;
-use crate::config::{Colour, Plan};
+use crate::config::Plan;
 use crate::gate::Route;
 use crate::plugin::{Failure, Verdict};
 use crate::route::Found;
@@ -69,20 +69,9 @@ pub(super) fn explain(options: &Explain) -> Exit {
         Ok(captured) => captured,
         Err(why) => return usage(&format!("`{name}` is no captured webhook: {why}")),
     };
-    let Some(path) = options.source.find() else {
-        eprintln!("{NO_FILE}");
-        return Exit::Usage;
-    };
-    let workshop = match Workshop::small() {
-        Ok(workshop) => workshop,
-        Err(error) => return fail(&error),
-    };
-    let plan = match workshop.load(&Written::File(path), None) {
-        Ok(plan) => plan,
-        Err(report) => {
-            eprintln!("{}", report.render(Colour::for_stderr()));
-            return Exit::Config;
-        }
+    let (workshop, plan) = match load::plan(&options.source, Workshop::small()) {
+        Ok(made) => made,
+        Err(exit) => return exit,
     };
     let route = match find(&plan, &captured, options.route.as_deref()) {
         Ok(route) => route,
