@@ -17,10 +17,12 @@ use aws_lc_rs::hmac;
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hookgate::delivery::{
-    Ack, Acknowledgement, Bounds, Buffer, Commons, Contract, DeadLetters, Dispatch, Duplicates,
-    Keeping, Policy, Signers, Upstream, UpstreamSettings, UpstreamUrl,
+    Ack, Acknowledgement, Answer, Bounds, Buffer, Commons, Contract, DeadLetters, Delivery,
+    Dispatch, Duplicates, Keeping, Outcome, Policy, Road, Signers, Upstream, UpstreamSettings,
+    UpstreamUrl,
 };
-use hookgate::drain::Drain;
+use hookgate::drain::{Drain, Watch};
+use hookgate::message::Fields;
 use hookgate::plugin::{
     Accepted, Catalog, Chain, Engine, Grants, Key, Keyring, Limits, OnFailure, Settings, Source,
     Step, Verdict,
@@ -29,11 +31,15 @@ use hookgate::route::{Found, Methods, Pattern, Table};
 use hookgate::secret::Secret;
 use hookgate::telemetry::Telemetry;
 use hookgate::webhook::{Arrival, Scheme, Webhook, WebhookId};
-use http::Method;
+use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SECRET: &[u8] = b"what-the-benchmark-signs-with";
 
@@ -122,34 +128,129 @@ fn buffer(criterion: &mut Criterion) {
     });
 }
 
-/// Admitted to the buffer, attempted, settled. The attempt goes over loopback to a peer in the same
-/// thread, whose system calls are in the figure.
-fn delivery(criterion: &mut Criterion) {
-    let runtime = runtime();
-    let port = runtime.block_on(upstream());
+/// Takes everything at once.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Road for Nowhere {
+    async fn attempt(
+        &self,
+        _: &Delivery,
+        _: usize,
+        _: Option<Instant>,
+        _: &Watch,
+        _: &Telemetry,
+    ) -> Outcome {
+        Outcome::Delivered(Answer {
+            status: StatusCode::OK,
+            fields: Fields::default(),
+            body: Bytes::new(),
+        })
+    }
+}
+
+/// All that delivery does for a webhook but the attempt itself, with a body of 1 KiB. Admitted: a place in
+/// the buffer, its dedupe key claimed and accepted, packed, into the schedule; the sender may be told 202.
+/// Settled: out of the schedule, past the upstream's entrance, unpacked, a task for its attempt, its end
+/// noted, its place given back.
+fn keeping(criterion: &mut Criterion) {
+    /// Held at once: more than the caches of a core have room for.
+    const HELD: u64 = 10_000;
+    let engine = Engine::new(&Settings::default()).unwrap();
+    let source = Source::Bundled("dedupe");
+    let (limits, grants) = (Limits::default(), Grants::default());
+    let plugin = Catalog::new(engine).load("dedupe", &source, limits, &grants);
     let telemetry = Telemetry::new();
+    let with_a_key = Chain::new(vec![Step {
+        plugin: plugin.unwrap(),
+        config: r#"{ "header": "x-github-delivery" }"#.into(),
+        keys: Keyring::default(),
+        signing: Vec::new(),
+        on_failure: OnFailure::Refuse,
+        meters: telemetry.plugin("dedupe", "hook"),
+    }]);
+    let without = Chain::new(Vec::new());
+    let runtime = runtime();
+    for (chain, named) in [(without, "1 KiB"), (with_a_key, "1 KiB with a dedupe key")] {
+        let (buffer, contract) = contract(Ack::Early, 1, &telemetry);
+        let drain = Drain::new();
+        let commons = commons(&buffer, &telemetry);
+        let dispatch = Dispatch::over(Nowhere, 0, commons, drain.watch());
+        // How long admitting took, and settling.
+        let round = async |count: u64| {
+            let mut all = Vec::new();
+            for _ in 0..count {
+                all.push(accepted(&chain, &small_webhook(), &telemetry).await);
+            }
+            let begun = Instant::now();
+            for accepted in all {
+                let told = dispatch.hand_over(accepted, &contract).await;
+                assert_eq!(told, Acknowledgement::Held);
+            }
+            let admitted = begun.elapsed();
+            assert_eq!(dispatch.waiting() as u64, count);
+            let begun = Instant::now();
+            while buffer.fill() != (0, 0) {
+                tokio::task::yield_now().await;
+            }
+            (admitted, begun.elapsed())
+        };
+        let rounds = async |mut times: u64| {
+            let mut sums = (Duration::ZERO, Duration::ZERO);
+            while times > 0 {
+                let count = times.min(HELD);
+                let (admitted, settled) = round(count).await;
+                sums = (sums.0 + admitted, sums.1 + settled);
+                times -= count;
+            }
+            sums
+        };
+        criterion.bench_function(&format!("admit, {named}"), |bencher| {
+            bencher.iter_custom(|times| runtime.block_on(rounds(times)).0);
+        });
+        criterion.bench_function(&format!("settle, {named}"), |bencher| {
+            bencher.iter_custom(|times| runtime.block_on(rounds(times)).1);
+        });
+    }
+}
+
+/// A buffer, and a contract over it with an upstream at `port`.
+fn contract(ack: Ack, port: u16, telemetry: &Telemetry) -> (Buffer, Arc<Contract>) {
     let url = UpstreamUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap();
     let settings = UpstreamSettings::new("up".into(), url);
     let upstream = Upstream::new(settings, 1, telemetry.upstream("up")).unwrap();
     let buffer = Buffer::new(Bounds::default());
-    let contract = Arc::new(Contract {
-        ack: Ack::Upstream,
+    let contract = Contract {
+        ack,
         deadline: Duration::from_secs(10),
         policy: Policy::default(),
         upstreams: vec![Arc::new(upstream)],
         share: buffer.share(Bounds::default()),
         meters: telemetry.route("hook"),
         signers: Signers::new(),
-    });
-    let drain = Drain::new();
-    let commons = Commons {
+    };
+    (buffer, Arc::new(contract))
+}
+
+fn commons(buffer: &Buffer, telemetry: &Telemetry) -> Commons {
+    Commons {
         buffer: buffer.clone(),
         dead: Arc::new(DeadLetters::new()),
         duplicates: Arc::new(Duplicates::new()),
         telemetry: telemetry.clone(),
         keeping: Keeping::Memory,
-    };
-    let dispatch = Dispatch::new(0, commons, drain.watch());
+    }
+}
+
+/// Admitted to the buffer, attempted, settled. The attempt goes over loopback to a peer in the same
+/// thread, whose system calls are in the figure.
+fn delivery(criterion: &mut Criterion) {
+    let runtime = runtime();
+    let port = runtime.block_on(upstream());
+    let telemetry = Telemetry::new();
+    let (buffer, contract) = contract(Ack::Upstream, port, &telemetry);
+    let drain = Drain::new();
+    let dispatch = Dispatch::new(0, commons(&buffer, &telemetry), drain.watch());
     let nobody_asked = Chain::new(Vec::new());
     let webhook = webhook();
     criterion.bench_function("delivery over loopback, 2 KiB", |bencher| {
@@ -196,10 +297,19 @@ async fn accepted(chain: &Chain, webhook: &Arc<Webhook>, telemetry: &Telemetry) 
 }
 
 fn webhook() -> Arc<Webhook> {
+    webhook_of(BODY_BYTES, "3f9c1e52-7c1f-11ef-8d4e-2b1c7a90e6d5")
+}
+
+/// One that never came before.
+fn small_webhook() -> Arc<Webhook> {
+    webhook_of(1_024, WebhookId::new(Arrival::now()).text().as_str())
+}
+
+fn webhook_of(body_bytes: usize, delivery: &str) -> Arc<Webhook> {
     let text = "it was signed, and it came back with a 401; "
         .chars()
         .cycle();
-    let text: String = text.take(BODY_BYTES - r#"{"text":""}"#.len()).collect();
+    let text: String = text.take(body_bytes - r#"{"text":""}"#.len()).collect();
     let body = format!(r#"{{"text":"{text}"}}"#);
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), body.as_bytes());
     let mut signature = "sha256=".to_owned();
@@ -210,7 +320,7 @@ fn webhook() -> Arc<Webhook> {
         ("accept", "*/*"),
         ("content-type", "application/json"),
         ("user-agent", "GitHub-Hookshot/0a1b2c3"),
-        ("x-github-delivery", "3f9c1e52-7c1f-11ef-8d4e-2b1c7a90e6d5"),
+        ("x-github-delivery", delivery),
         ("x-github-event", "issues"),
         ("x-github-hook-id", "504114113"),
         ("x-github-hook-installation-target-id", "81472996"),
@@ -238,5 +348,5 @@ fn runtime() -> Runtime {
     builder.enable_all().build().unwrap()
 }
 
-criterion_group!(benches, lookup, signature, buffer, delivery);
+criterion_group!(benches, lookup, signature, buffer, keeping, delivery);
 criterion_main!(benches);

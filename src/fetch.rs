@@ -66,7 +66,7 @@ pub struct Certified {
     pub at: At,
     /// Hosts where it may be: labels, of which `*` is any.
     pub host: String,
-    /// Whose it must be: one of these names.
+    /// Whose it must be: one of these names, in which `*` is what the URL's host has at the same place.
     pub names: Vec<String>,
 }
 

@@ -50,10 +50,15 @@ pub struct Preset {
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
     )]
     pub deadline: Option<Duration>,
-    /// Statuses after which it gives the webhook or the subscription up, so that we never say them of
-    /// our own when we are busy or have filtered: `410`, or `4xx`.
+    /// Statuses after which it gives the webhook or the subscription up: `410`, or `4xx`, which is all of
+    /// them but 429: that one says to wait. We never say them when we are busy or have filtered; a refusal
+    /// may have one, and an upstream's answer that is passed on.
     #[serde(default)]
     pub stops: Vec<String>,
+    /// The status by which it knows success, where it does not take every 2xx for one: 200 or 204, and then
+    /// without a body. What we say of our own has it; what an upstream says is passed on as it is.
+    #[serde(default)]
+    pub success: Option<u16>,
     /// What names a webhook, the same at each retry; none where nothing does.
     #[serde(default)]
     pub id: Option<EventName>,
@@ -77,7 +82,7 @@ pub struct Preset {
 pub struct Certificate {
     /// Where its URL is.
     pub at: EventName,
-    /// Whose it must be: one of these names.
+    /// Whose it must be: one of these names, in which `*` is what the URL's host has at the same place.
     pub names: Vec<String>,
 }
 
@@ -110,6 +115,20 @@ impl Preset {
             Some(retries) if retries >= LONG_RETRIES => PresetAck::Upstream,
             _ => PresetAck::Buffered,
         }
+    }
+
+    /// A warning to whoever sees it answered with this status, where it does not call again after that.
+    #[must_use]
+    pub fn gives_up(&self, status: u16) -> Option<String> {
+        let is_of_class = |stop: &str| stop == format!("{}xx", status / 100) && status != 429;
+        let stop = self
+            .stops
+            .iter()
+            .find(|stop| **stop == status.to_string() || is_of_class(stop))?;
+        let Self { title, page, .. } = self;
+        Some(format!(
+            "after {stop} {title} gives the webhook or the subscription up: see {page}"
+        ))
     }
 }
 
@@ -237,15 +256,30 @@ mod tests {
 
     #[test]
     fn what_is_said_of_busy_and_filtered_stops_nobody() {
-        // 503 is what the gate says when it is busy, 2xx when a filter dropped the webhook.
+        // 503 is what the gate says when it is busy, 200 when a filter dropped the webhook, 202 when it holds
+        // it, 500, 502 and 504 when something of ours failed.
         for preset in all() {
-            for status in ["503", "5xx", "200", "2xx"] {
-                assert!(
-                    !preset.stops.iter().any(|stop| stop == status),
-                    "{}",
-                    preset.name
-                );
+            for status in [503, 200, 202, 500, 502, 504] {
+                assert_eq!(preset.gives_up(status), None, "{}", preset.name);
             }
         }
+    }
+
+    #[test]
+    fn success_is_a_status_that_every_sender_takes_for_one() {
+        for preset in all() {
+            let success = preset.success.unwrap_or(200);
+            assert!(matches!(success, 200 | 204), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn who_gives_up_after_a_status_is_known() {
+        let gives_up = |name, status| super::find(name).unwrap().gives_up(status).is_some();
+
+        assert!(gives_up("mailgun", 406) && !gives_up("mailgun", 401));
+        assert!(gives_up("pagerduty", 401) && gives_up("pagerduty", 499));
+        assert!(!gives_up("pagerduty", 399) && !gives_up("pagerduty", 429));
+        assert!(!gives_up("github", 410));
     }
 }

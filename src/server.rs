@@ -24,7 +24,7 @@ use crate::delivery::{
     Buffer, Commons, DeadLetters, Dispatch, Duplicates, Keeping, Rest, Storage, TakenUp,
 };
 use crate::drain::Drain;
-use crate::gate::{Gate, Routes};
+use crate::gate::{Gate, Memory, Routes};
 use crate::listener::{self, BindError, Certificates, Shared, Succession, Tenure};
 use crate::spool::{Found, FoundRow, SpoolError};
 use crate::telemetry::{Event, SpoolEvent, Telemetry};
@@ -51,6 +51,9 @@ pub struct Server {
     admin: Option<(admin::Bound, Tenure)>,
 }
 
+/// Rows of the spool that no route or no upstream takes.
+type Stranded = Mutex<Vec<FoundRow>>;
+
 /// Serving.
 #[derive(Debug)]
 pub struct Running {
@@ -59,8 +62,10 @@ pub struct Running {
     certificates: Arc<ArcSwapOption<Certificates>>,
     commons: Commons,
     /// What the spool holds and the plan has no place for.
-    stranded: Mutex<Vec<FoundRow>>,
+    stranded: Arc<Stranded>,
     dispatches: Vec<Dispatch>,
+    /// How calls ended that came to no delivery, by worker.
+    memories: Vec<Arc<Memory>>,
     permits: Arc<Semaphore>,
     readiness: Arc<Readiness>,
     connections: Drain,
@@ -197,22 +202,7 @@ impl Server {
     /// # Errors
     /// A thread that cannot be started; nothing serves then.
     pub fn start(self, reload: mpsc::Sender<ReloadRequest>) -> Result<Running, StartError> {
-        let tls = self.plan.listener.tls.is_some();
-        let webhooks = self
-            .addresses()
-            .iter()
-            .map(|&address| ("webhooks", address, tls));
-        let admins = self
-            .admin_address()
-            .into_iter()
-            .map(|address| ("admin", address, false));
-        for (listener, address, tls) in webhooks.chain(admins) {
-            self.foundation.commons.telemetry.emit(&Event::Listening {
-                listener,
-                address,
-                tls,
-            });
-        }
+        self.tell_addresses();
         let Self {
             plan,
             foundation,
@@ -227,7 +217,7 @@ impl Server {
         } = foundation;
         let shared = Shared::new(&plan.listener, commons.telemetry.clone());
         let mut taken = open_spool(found, &plan, &commons, opened);
-        let stranded = Mutex::new(std::mem::take(&mut taken.stranded));
+        let stranded = Arc::new(Mutex::new(std::mem::take(&mut taken.stranded)));
         let mut taken = taken.split(plan.workers).into_iter();
         let mut running = Running {
             routes: Arc::new(ArcSwap::from(Arc::clone(&plan.routes))),
@@ -236,6 +226,7 @@ impl Server {
             commons: commons.clone(),
             stranded,
             dispatches: Vec::new(),
+            memories: Vec::new(),
             permits: Arc::clone(&shared.permits),
             readiness: Arc::new(Readiness::new()),
             connections: Drain::new(),
@@ -253,6 +244,7 @@ impl Server {
                 commons.telemetry.clone(),
             );
             running.dispatches.push(dispatch.clone());
+            running.memories.push(gate.memory());
             let (shared, connections) = (shared.clone(), running.connections.watch());
             let flush_until = flush.clone();
             let worker = Worker {
@@ -278,6 +270,25 @@ impl Server {
         running.look_after_keys();
         running.readiness.enter(Phase::Ready);
         Ok(running)
+    }
+
+    fn tell_addresses(&self) {
+        let tls = self.plan.listener.tls.is_some();
+        let webhooks = self
+            .addresses()
+            .iter()
+            .map(|&address| ("webhooks", address, tls));
+        let admins = self
+            .admin_address()
+            .into_iter()
+            .map(|address| ("admin", address, false));
+        for (listener, address, tls) in webhooks.chain(admins) {
+            self.foundation.commons.telemetry.emit(&Event::Listening {
+                listener,
+                address,
+                tls,
+            });
+        }
     }
 }
 

@@ -45,6 +45,13 @@ impl WebhookId {
         Self(Uuid::from_bytes(bytes))
     }
 
+    /// When the webhook arrived, to the millisecond (RFC 9562, 5.7).
+    #[must_use]
+    pub fn arrived(self) -> SystemTime {
+        let [a, b, c, d, e, f, ..] = self.to_bytes();
+        UNIX_EPOCH + Duration::from_millis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
     /// From the text that logs and answers show; nothing where it is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! What an operator reads about a mistake: `tests/config/NAME.toml` holds one, `NAME.err` what is said
 //! about it. `UPDATE=1` rewrites the latter.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::string_slice, reason = "a test fails by panicking")]
 #![expect(unreachable_pub, reason = "`guest` is shared with other tests")]
 
 #[path = "it/support/guest.rs"]
@@ -282,6 +283,36 @@ fn the_shipped_example_is_a_plan() {
         .collect();
     assert_eq!(names, ["github", "shop", "stripe"]);
     assert_eq!(plan.warnings.errors(), 0);
+}
+
+#[test]
+fn what_the_shipped_example_only_mentions_is_right_too() {
+    let room = Room::new();
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml")).unwrap();
+    let is_setting = |line: &str| {
+        let key = line
+            .strip_prefix("# ")
+            .and_then(|line| line.split(" = ").next());
+        key.is_some_and(|key| !key.trim().is_empty() && !key.trim().contains([' ', '`', ':']))
+            && line.contains(" = ")
+    };
+    // Those of a plugin that is only mentioned itself have no table to stand in.
+    let end = text.find("# [plugins.").unwrap();
+    let mut settings = 0;
+    for line in text[..end].lines().filter(|line| is_setting(line)) {
+        settings += 1;
+        let meant = text.replacen(line, &line[2..], 1);
+
+        // What it needs may not be here: the file of `ca`, the spool of `key`.
+        let said = match room.load("config.toml", &meant, None) {
+            Ok(_) => continue,
+            Err(report) => report.to_string(),
+        };
+        let is_alone = said.contains("there is no such file") || said.contains("nothing to seal");
+        assert!(is_alone, "{line}\n{said}");
+    }
+    assert!(settings >= 18, "{settings}");
 }
 
 #[test]

@@ -22,6 +22,8 @@ mod load;
 mod metrics;
 #[path = "plugins/reuse.rs"]
 mod reuse;
+#[path = "plugins/senders.rs"]
+mod senders;
 #[path = "plugins/shadow.rs"]
 mod shadow;
 #[path = "plugins/traps.rs"]

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 
+use hookgate::preset::{self, PresetAck};
 use tempfile::TempDir;
 
 const README: &str = include_str!("../README.md");
@@ -240,4 +241,21 @@ fn the_demo_shows_what_it_promises() {
 fn the_plugin_is_the_one_that_is_built() {
     let source = include_str!("../plugins/only-main/src/lib.rs");
     assert_eq!(blocks("rust")[0], source.trim_end());
+}
+
+#[test]
+fn the_presets_whose_senders_call_again_for_a_day_are_those_that_it_lists() {
+    let row = README
+        .lines()
+        .find(|line| line.starts_with("| calls again for a day or more"))
+        .unwrap();
+    let mut listed: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+    listed.retain(|word| !["ack", "upstream", "buffered"].contains(word));
+    listed.sort_unstable();
+    let patient = preset::all()
+        .iter()
+        .filter(|preset| preset.ack() == PresetAck::Upstream);
+    let mut patient: Vec<&str> = patient.map(|preset| preset.name).collect();
+    patient.sort_unstable();
+    assert_eq!(listed, patient);
 }

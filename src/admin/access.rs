@@ -48,21 +48,41 @@ pub(super) fn is_same_origin(request: &Parts) -> bool {
 
 /// Whether the request carries the token: `Bearer` (RFC 6750), or as the password of `Basic` (RFC 7617).
 pub(super) fn presents(request: &Parts, token: &Secret) -> bool {
-    let Some(value) = request.headers.get(header::AUTHORIZATION) else {
-        return false;
-    };
-    let Some((scheme, credentials)) = value.to_str().ok().and_then(|v| v.split_once(' ')) else {
-        return false;
-    };
+    match credentials(request) {
+        Some(Credentials::Bearer(presented)) => is(presented.as_bytes(), token),
+        Some(Credentials::Basic { password, .. }) => is(&password, token),
+        None => false,
+    }
+}
+
+/// The name that was given beside the token, for the record; with `Bearer` there is none.
+pub(super) fn name(request: &Parts) -> Option<String> {
+    match credentials(request)? {
+        Credentials::Basic { name, .. } if !name.is_empty() => String::from_utf8(name).ok(),
+        _ => None,
+    }
+}
+
+enum Credentials<'a> {
+    Bearer(&'a str),
+    Basic { name: Vec<u8>, password: Vec<u8> },
+}
+
+fn credentials(request: &Parts) -> Option<Credentials<'_>> {
+    let value = request.headers.get(header::AUTHORIZATION)?;
+    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
     let credentials = credentials.trim_start();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return is(credentials.as_bytes(), token);
+        return Some(Credentials::Bearer(credentials));
     }
-    scheme.eq_ignore_ascii_case("basic")
-        && STANDARD.decode(credentials).is_ok_and(|pair| {
-            let mut parts = pair.splitn(2, |byte| *byte == b':');
-            parts.next().is_some() && parts.next().is_some_and(|password| is(password, token))
-        })
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let mut name = STANDARD.decode(credentials).ok()?;
+    let colon = name.iter().position(|byte| *byte == b':')?;
+    let password = name.split_off(colon + 1);
+    name.truncate(colon);
+    Some(Credentials::Basic { name, password })
 }
 
 /// In constant time; the length is no secret.

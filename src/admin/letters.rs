@@ -1,20 +1,29 @@
 //! Dead letters and what waits, as operators ask for them: which ones are meant, and what was done.
 
+use std::time::SystemTime;
+
 use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use jiff::Timestamp;
+use jiff::fmt::friendly::SpanParser;
+use serde::Serialize;
 
 use bytes::Bytes;
 
-use super::{State, reply, views};
-use crate::delivery::Filter;
+use super::{List, Page, State, reply, views};
+use crate::delivery::{Filter, Wanted};
+use crate::telemetry::{Event, Operator, OperatorEvent};
 use crate::webhook::WebhookId;
 
+/// Deliveries on a page of a list: what a person reads, and what a program asks for at once.
+const PAGE: usize = 100;
+const PAGE_MAX: usize = 1_000;
+
 /// What the query of a request asks for.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Question {
-    filter: Filter,
+    wanted: Wanted,
     /// Another upstream than the one that did not take it.
     to: Option<String>,
     /// Every dead letter there is, and it is meant so.
@@ -29,78 +38,162 @@ pub(super) enum Deed {
 }
 
 /// `GET /api/dead-letters`.
-pub(super) fn list(state: &State, request: &Parts) -> Response<Full<Bytes>> {
-    match question(request) {
-        Ok(question) => {
-            let dead_letters = (state.dead_letters)(&question.filter);
-            reply::json(StatusCode::OK, &views::DeadLetters { dead_letters })
+pub(super) fn dead(state: &State, request: &Parts) -> Response<Full<Bytes>> {
+    page(&*state.dead_letters, request, |page, next| {
+        views::DeadLetters {
+            dead_letters: page.items,
+            total: page.total,
+            next,
         }
-        Err(why) => reply::sentence(StatusCode::BAD_REQUEST, &why),
+    })
+}
+
+/// `GET /api/waiting`: deliveries that are held.
+pub(super) fn waiting(state: &State, request: &Parts) -> Response<Full<Bytes>> {
+    page(&*state.waiting, request, |page, next| views::Waiting {
+        waiting: page.items,
+        total: page.total,
+        next,
+    })
+}
+
+/// The page that is asked for, under its own name.
+fn page<T, V: Serialize>(
+    list: &List<T>,
+    request: &Parts,
+    view: impl FnOnce(Page<T>, Option<String>) -> V,
+) -> Response<Full<Bytes>> {
+    let wanted = match question(request) {
+        Ok(question) => question.wanted,
+        Err(why) => return reply::sentence(StatusCode::BAD_REQUEST, &why),
+    };
+    match list(&wanted) {
+        Ok(page) => {
+            let next = page.next.map(|id| id.to_string());
+            reply::json(StatusCode::OK, &view(page, next))
+        }
+        Err(why) => reply::sentence(StatusCode::UNPROCESSABLE_ENTITY, &why),
     }
 }
 
 /// `GET /api/webhooks?id=ID`: where a webhook is.
 pub(super) fn find(state: &State, request: &Parts) -> Response<Full<Bytes>> {
-    match question(request) {
-        Ok(Question {
-            filter: Filter { id: Some(id), .. },
-            ..
-        }) => {
-            let deliveries = (state.find)(id);
+    match question(request).map(|question| question.wanted.filter.id) {
+        Ok(Some(id)) => {
+            let views::WhereView { deliveries, ended } = (state.find)(id);
             let id = id.to_string();
-            reply::json(StatusCode::OK, &views::Webhook { id, deliveries })
+            let webhook = views::Webhook {
+                id,
+                deliveries,
+                ended,
+            };
+            reply::json(StatusCode::OK, &webhook)
         }
-        Ok(_) => reply::sentence(StatusCode::BAD_REQUEST, "say which one: `?id=wh_...`"),
+        Ok(None) => reply::sentence(StatusCode::BAD_REQUEST, "say which one: `?id=wh_...`"),
         Err(why) => reply::sentence(StatusCode::BAD_REQUEST, &why),
     }
 }
 
 /// `POST /api/dead-letters/replay` and `.../discard`: those that are meant, and never all by accident.
-pub(super) fn act(state: &State, request: &Parts, deed: Deed) -> Response<Full<Bytes>> {
+/// What was done is on record, and so is what was asked for in vain.
+pub(super) fn act(
+    state: &State,
+    request: &Parts,
+    deed: Deed,
+    by: Operator<'_>,
+) -> Response<Full<Bytes>> {
     let question = match question(request) {
-        Ok(question) if question.filter.is_any() && !question.all => {
+        Ok(question) if question.wanted.filter.is_any() && !question.all => {
             let why = "say which ones: `id`, `route`, `upstream`, `reason`, `since`, `until`; or `all=true`";
             return reply::sentence(StatusCode::BAD_REQUEST, why);
         }
         Ok(question) => question,
         Err(why) => return reply::sentence(StatusCode::BAD_REQUEST, &why),
     };
+    let (filter, to) = (&question.wanted.filter, question.to.as_deref());
+    let which = which(filter);
+    let refused = |why: String| reply::sentence(StatusCode::UNPROCESSABLE_ENTITY, &why);
     match deed {
-        Deed::Discard => {
-            let discarded = (state.discard)(&question.filter);
-            reply::json(StatusCode::OK, &views::Discarded { discarded })
-        }
-        Deed::Replay => match (state.replay)(&question.filter, question.to.as_deref()) {
-            Ok(replayed) => reply::json(
-                StatusCode::OK,
-                &views::Replayed {
-                    replayed: replayed.replayed,
-                    kept: replayed.kept,
-                },
-            ),
-            Err(why) => reply::sentence(StatusCode::UNPROCESSABLE_ENTITY, &why),
+        Deed::Discard => match (state.discard)(filter) {
+            Ok(discarded) => {
+                let event = OperatorEvent::Discarded {
+                    by,
+                    which: &which,
+                    discarded,
+                };
+                state.telemetry.emit(&Event::Operator(event));
+                reply::json(StatusCode::OK, &views::Discarded { discarded })
+            }
+            Err(why) => refused(why),
+        },
+        Deed::Replay => match (state.replay)(filter, to) {
+            Ok(done) => {
+                let event = OperatorEvent::Replayed {
+                    by,
+                    which: &which,
+                    to,
+                    replayed: done.replayed,
+                    kept: done.kept,
+                };
+                state.telemetry.emit(&Event::Operator(event));
+                let replayed = views::Replayed {
+                    replayed: done.replayed,
+                    kept: done.kept,
+                };
+                reply::json(StatusCode::OK, &replayed)
+            }
+            Err(why) => refused(why),
         },
     }
 }
 
+/// A filter in words, for the record.
+fn which(filter: &Filter) -> String {
+    let time = |time: &Option<SystemTime>| {
+        let stamp = Timestamp::try_from((*time)?).ok()?;
+        Some(format!("{stamp:.3}"))
+    };
+    let said = [
+        ("id", filter.id.map(|id| id.to_string())),
+        ("route", filter.route.clone()),
+        ("upstream", filter.upstream.clone()),
+        ("reason", filter.reason.clone()),
+        ("since", time(&filter.since)),
+        ("until", time(&filter.until)),
+    ];
+    let said = said
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    let said: Vec<String> = said.collect();
+    match said.as_slice() {
+        [] => "all".to_owned(),
+        said => said.join(" "),
+    }
+}
+
 fn question(request: &Parts) -> Result<Question, String> {
-    let mut question = Question::default();
+    let mut question = Question {
+        wanted: Wanted {
+            max: PAGE,
+            ..Wanted::default()
+        },
+        to: None,
+        all: false,
+    };
     let query = request.uri.query().unwrap_or_default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = unescape(value).ok_or_else(|| format!("`{name}` is not percent-encoded"))?;
-        let filter = &mut question.filter;
+        let Wanted { filter, after, max } = &mut question.wanted;
         match name {
-            "id" => {
-                let id = WebhookId::parse(&value);
-                let why = || format!("`{value}` is no id; one looks like `wh_` and 32 digits");
-                filter.id = Some(id.ok_or_else(why)?);
-            }
+            "id" => filter.id = Some(id(&value)?),
             "route" => filter.route = Some(value),
             "upstream" => filter.upstream = Some(value),
             "reason" => filter.reason = Some(value),
             "since" => filter.since = Some(time(&value)?.into()),
             "until" => filter.until = Some(time(&value)?.into()),
+            "after" => *after = Some(id(&value)?),
+            "limit" => *max = limit(&value)?,
             "to" => question.to = Some(value),
             "all" if value == "true" => question.all = true,
             _ => return Err(format!("`{name}` means nothing here")),
@@ -109,9 +202,30 @@ fn question(request: &Parts) -> Result<Question, String> {
     Ok(question)
 }
 
+fn id(text: &str) -> Result<WebhookId, String> {
+    WebhookId::parse(text)
+        .ok_or_else(|| format!("`{text}` is no id; one looks like `wh_` and 32 digits"))
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|n| (1..=PAGE_MAX).contains(n));
+    limit.ok_or_else(|| format!("`{text}` is no number from 1 to {PAGE_MAX}"))
+}
+
+/// A moment, or how long ago it was.
 fn time(text: &str) -> Result<Timestamp, String> {
-    text.parse()
-        .map_err(|_| format!("`{text}` is no time; write it like `2026-11-21T13:00:00Z`"))
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let ago = SpanParser::new().parse_duration(text).ok();
+    let ago = ago.filter(|ago| !ago.is_negative());
+    let time = ago.and_then(|ago| Timestamp::now().checked_sub(ago).ok());
+    time.ok_or_else(|| {
+        format!(
+            "`{text}` is no time; write how long ago it was, like `10m` or `36h`, or the moment, like \
+             `2026-11-21T13:00:00Z`"
+        )
+    })
 }
 
 /// RFC 3986, 2.1; a plus stays a plus.
@@ -146,7 +260,7 @@ mod tests {
         let question =
             asked("route=hook&reason=answered%20500&to=b&since=1970-01-01T00:00:01Z").unwrap();
 
-        let filter = question.filter;
+        let filter = question.wanted.filter;
         assert_eq!(
             (filter.route.as_deref(), filter.reason.as_deref()),
             (Some("hook"), Some("answered 500"))
@@ -154,7 +268,15 @@ mod tests {
         assert_eq!(question.to.as_deref(), Some("b"));
         let second = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1);
         assert_eq!(filter.since, Some(second));
-        assert!(asked("").unwrap().filter.is_any());
+        assert!(asked("").unwrap().wanted.filter.is_any());
+    }
+
+    #[test]
+    fn a_time_is_a_moment_or_how_long_ago_it_was() {
+        let since = asked("since=1h%2030m").unwrap().wanted.filter.since;
+
+        let since = Timestamp::try_from(since.unwrap()).unwrap();
+        assert!((5_400..5_460).contains(&Timestamp::now().duration_since(since).as_secs()));
     }
 
     #[test]
@@ -162,7 +284,12 @@ mod tests {
         for (query, why) in [
             ("rout=hook", "`rout` means nothing here"),
             ("id=7", "no id; one looks like"),
-            ("since=yesterday", "write it like `2026-"),
+            ("since=yesterday", "write how long ago it was, like `10m`"),
+            ("since=-10m", "`-10m` is no time"),
+            ("until=10", "`10` is no time"),
+            ("limit=0", "`0` is no number from 1 to 1000"),
+            ("limit=1001", "`1001` is no number"),
+            ("after=7", "no id; one looks like"),
             ("route=%zz", "not percent-encoded"),
             ("all=yes", "`all` means nothing here"),
         ] {

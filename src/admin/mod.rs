@@ -12,7 +12,7 @@ mod views;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -24,15 +24,15 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::delivery::{Filter, Replayed};
+use crate::delivery::{Filter, Replayed, Wanted};
 use crate::secret::Secret;
-use crate::telemetry::{Event, Exposition, Telemetry};
+use crate::telemetry::{Event, Exposition, Operator, OperatorEvent, Telemetry};
 use crate::webhook::WebhookId;
 use letters::Deed;
 
 pub use views::{
-    BufferView, DeadLetterView, FoundView, RouteView, StateView, TriedView, UpstreamView,
-    WebhookView,
+    BufferView, DeadLetterView, EndedView, FoundView, Page, RouteView, StateView, TriedView,
+    UpstreamView, WebhookView, WhereView,
 };
 
 /// Where admin listens and who may ask.
@@ -163,10 +163,12 @@ pub enum ReloadOutcome {
     },
 }
 
-/// Lists dead letters.
-pub type List = dyn Fn(&Filter) -> Vec<DeadLetterView> + Send + Sync;
-/// Replays dead letters.
+/// Shows a page of something; or why not.
+pub type List<T> = dyn Fn(&Wanted) -> Result<Page<T>, String> + Send + Sync;
+/// Replays dead letters; or why not.
 pub type Replay = dyn Fn(&Filter, Option<&str>) -> Result<Replayed, String> + Send + Sync;
+/// Forgets dead letters, and says how many; or why not.
+pub type Discard = dyn Fn(&Filter) -> Result<usize, String> + Send + Sync;
 
 /// What admin shows, and whom it asks.
 #[derive(Clone)]
@@ -179,14 +181,16 @@ pub struct State {
     pub is_writable: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Takes a fresh look at the plan and the buffer.
     pub snapshot: Arc<dyn Fn() -> StateView + Send + Sync>,
-    /// Lists the dead letters that are meant, newest last.
-    pub dead_letters: Arc<List>,
-    /// Where the deliveries of a webhook are.
-    pub find: Arc<dyn Fn(WebhookId) -> Vec<FoundView> + Send + Sync>,
-    /// Lets dead letters wait for an attempt again, perhaps at another upstream; or why not.
+    /// Lists the dead letters that are meant.
+    pub dead_letters: Arc<List<DeadLetterView>>,
+    /// Lists the deliveries that are held.
+    pub waiting: Arc<List<FoundView>>,
+    /// Where a webhook is.
+    pub find: Arc<dyn Fn(WebhookId) -> WhereView + Send + Sync>,
+    /// Lets dead letters wait for an attempt again, perhaps at another upstream.
     pub replay: Arc<Replay>,
     /// Forgets dead letters.
-    pub discard: Arc<dyn Fn(&Filter) -> usize + Send + Sync>,
+    pub discard: Arc<Discard>,
     /// The server's ear; a full one means that a reload is under way.
     pub reload: mpsc::Sender<ReloadRequest>,
 }
@@ -218,6 +222,7 @@ enum Endpoint {
     Metrics,
     State,
     DeadLetters,
+    Waiting,
     Webhooks,
     Deed(Deed),
     Shadows,
@@ -235,6 +240,7 @@ impl Endpoint {
             "/api/dead-letters" => Some(Self::DeadLetters),
             "/api/dead-letters/replay" => Some(Self::Deed(Deed::Replay)),
             "/api/dead-letters/discard" => Some(Self::Deed(Deed::Discard)),
+            "/api/waiting" => Some(Self::Waiting),
             "/api/webhooks" => Some(Self::Webhooks),
             "/api/shadows" => Some(Self::Shadows),
             "/api/reload" => Some(Self::Reload),
@@ -296,11 +302,11 @@ impl Admin {
         }))
     }
 
-    /// Answers one request; its body is not looked at. Dropping the future while a reload is under way
-    /// does not stop the reload.
-    pub async fn answer(&self, request: Parts) -> Response<Full<Bytes>> {
+    /// Answers one request from this address; its body is not looked at. Dropping the future while a
+    /// reload is under way does not stop the reload.
+    pub async fn answer(&self, request: Parts, from: IpAddr) -> Response<Full<Bytes>> {
         match self.admit(&request) {
-            Ok(endpoint) => reply::guarded(self.ask(endpoint, &request).await),
+            Ok(endpoint) => reply::guarded(self.ask(endpoint, &request, from).await),
             Err(refusal) => reply::guarded(refusal),
         }
     }
@@ -347,8 +353,18 @@ impl Admin {
         Ok(endpoint)
     }
 
-    async fn ask(&self, endpoint: Endpoint, request: &Parts) -> Response<Full<Bytes>> {
+    async fn ask(
+        &self,
+        endpoint: Endpoint,
+        request: &Parts,
+        from: IpAddr,
+    ) -> Response<Full<Bytes>> {
         let state = &self.0.state;
+        let name = self.0.token.as_ref().and_then(|_| access::name(request));
+        let by = Operator {
+            address: from,
+            name: name.as_deref(),
+        };
         let phase = state.readiness.phase();
         let overview = || views::Overview {
             version: env!("CARGO_PKG_VERSION"),
@@ -361,15 +377,16 @@ impl Admin {
             Endpoint::Ready => ready(phase, (self.0.state.is_writable)()),
             Endpoint::Metrics => self.metrics(request),
             Endpoint::State => reply::json(StatusCode::OK, &overview()),
-            Endpoint::DeadLetters => letters::list(state, request),
+            Endpoint::DeadLetters => letters::dead(state, request),
+            Endpoint::Waiting => letters::waiting(state, request),
             Endpoint::Webhooks => letters::find(state, request),
-            Endpoint::Deed(deed) => letters::act(state, request, deed),
+            Endpoint::Deed(deed) => letters::act(state, request, deed, by),
             Endpoint::Shadows => {
                 let shadows = state.telemetry.shadows();
                 let shadows = shadows.iter().map(|shadow| views::shadow(shadow)).collect();
                 reply::json(StatusCode::OK, &views::Shadows { shadows })
             }
-            Endpoint::Reload => self.reload().await,
+            Endpoint::Reload => self.reload(by).await,
             Endpoint::Page => page::answer(&overview()),
         }
     }
@@ -388,10 +405,13 @@ impl Admin {
         reply::text(StatusCode::OK, exposition.content_type(), page)
     }
 
-    async fn reload(&self) -> Response<Full<Bytes>> {
+    async fn reload(&self, by: Operator<'_>) -> Response<Full<Bytes>> {
         let (outcome, answer) = oneshot::channel();
         match self.0.state.reload.try_send(ReloadRequest { outcome }) {
-            Ok(()) => {}
+            Ok(()) => {
+                let asked = Event::Operator(OperatorEvent::ReloadAsked { by });
+                self.0.state.telemetry.emit(&asked);
+            }
             Err(mpsc::error::TrySendError::Full(_)) => {
                 return reply::sentence(
                     StatusCode::SERVICE_UNAVAILABLE,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use bytes::Bytes as Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
@@ -32,7 +32,7 @@ static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
 });
 
 /// `GET /`.
-pub(super) fn answer(overview: &Overview) -> Response<Full<Bytes>> {
+pub(super) fn answer(overview: &Overview) -> Response<Full<Body>> {
     let mut html = String::new();
     if write(&mut html, overview).is_err() {
         return reply::sentence(
@@ -63,14 +63,14 @@ fn write(html: &mut String, overview: &Overview) -> fmt::Result {
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>Hookgate: {phase}</title>\n<style>{STYLE}</style>\n\
          <h1>Hookgate {version}</h1>\n<p><strong>{phase}</strong>, up {}. \
-         {} of {} deliveries and {} of {} bytes wait in the buffer; \
+         <a href=\"/api/waiting\">{} of {} deliveries</a> and {} of {} wait in the buffer; \
          <a href=\"/api/dead-letters\">{} dead letters</a>; \
          <a href=\"/metrics\">metrics</a>, <a href=\"/api/state\">state</a>.</p>\n",
         Uptime(*uptime_s),
         state.buffer.deliveries,
         state.buffer.deliveries_max,
-        state.buffer.bytes,
-        state.buffer.bytes_max,
+        Bytes(state.buffer.bytes),
+        Bytes(state.buffer.bytes_max),
         state.dead_letters,
     )?;
     html.push_str(
@@ -120,6 +120,24 @@ impl fmt::Display for Text<'_> {
     }
 }
 
+/// Bytes, in the largest unit that they fill, with one digit more where that says something.
+struct Bytes(usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u32, &str); 3] = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let unit = UNITS.iter().find(|(shift, _)| self.0 >> shift > 0);
+        let Some((shift, unit)) = unit else {
+            return write!(f, "{} bytes", self.0);
+        };
+        let (whole, rest) = (self.0 >> shift, self.0 & ((1 << shift) - 1));
+        match (rest * 10) >> shift {
+            0 => write!(f, "{whole} {unit}"),
+            tenth => write!(f, "{whole}.{tenth} {unit}"),
+        }
+    }
+}
+
 /// Seconds, in the two largest units.
 struct Uptime(u64);
 
@@ -131,6 +149,26 @@ impl fmt::Display for Uptime {
             (0, 0, _) => write!(f, "{minutes} min"),
             (0, _, _) => write!(f, "{hours} h {minutes} min"),
             _ => write!(f, "{days} d {hours} h"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bytes;
+
+    #[test]
+    fn bytes_are_shown_in_the_unit_that_a_person_would_choose() {
+        for (bytes, shown) in [
+            (0, "0 bytes"),
+            (1_023, "1023 bytes"),
+            (1_024, "1 KiB"),
+            (1_536, "1.5 KiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
+            (256 << 20, "256 MiB"),
+            (3 << 29, "1.5 GiB"),
+        ] {
+            assert_eq!(Bytes(bytes).to_string(), shown);
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::telemetry::{Difference, ShadowMeters};
+use crate::webhook::WebhookId;
 
 /// The plan in force and how full the buffer is.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -116,26 +117,69 @@ pub struct WebhookView {
     pub body_bytes: usize,
 }
 
-/// A delivery that is held.
+/// A delivery that is held, or was.
 #[derive(Clone, Debug, Serialize)]
 pub struct FoundView {
+    /// The webhook's.
+    pub id: String,
     /// By name.
     pub route: String,
     /// By name.
     pub upstream: String,
-    /// `sender-waits`, `waiting`, `in-flight` or `dead`; or how it ended: `delivered`, `refused`, `withdrawn`.
+    /// `sender-waits`, `waiting`, `in-flight`, `stranded` or `dead`; or how it ended: `delivered`, `refused`, `withdrawn`,
+    /// `duplicate`.
     pub state: &'static str,
-    /// That were made; not known where one may be under way.
+    /// That have ended.
+    pub attempts: u32,
+    /// When the webhook arrived.
+    pub arrived_at: Timestamp,
+    /// Since then.
+    pub age_ms: u64,
+    /// Of its next attempt, unless it waits for its upstream or for another delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempts: Option<u32>,
-    /// Until its next attempt, unless it waits for its upstream or for another delivery.
+    pub next_at: Option<Timestamp>,
+    /// Until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_in_ms: Option<u64>,
-    /// When it ended.
+    /// When it ended, or was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_ago_ms: Option<u64>,
+    /// Why it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// How the last attempts failed.
     pub tried: Vec<TriedView>,
+}
+
+/// A call that came to no delivery.
+#[derive(Clone, Debug, Serialize)]
+pub struct EndedView {
+    /// By name; none took it where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// As in the log: `refused`, `rejected`, `dropped`, `responded`, `failed`, `full`, `unkept`, `draining`,
+    /// `unavailable`; or `discarded`, of a dead letter.
+    pub outcome: &'static str,
+    /// That the sender heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// That decided so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When.
+    pub ago_ms: u64,
+}
+
+/// Where a webhook is.
+#[derive(Clone, Debug, Default)]
+pub struct WhereView {
+    /// Its deliveries.
+    pub deliveries: Vec<FoundView>,
+    /// How its call ended, where that was not by a delivery.
+    pub ended: Option<EndedView>,
 }
 
 /// `/api/webhooks`.
@@ -143,6 +187,28 @@ pub struct FoundView {
 pub(super) struct Webhook {
     pub(super) id: String,
     pub(super) deliveries: Vec<FoundView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<EndedView>,
+}
+
+/// A part of a list, in the order of arrival.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// At most as many as were asked for; more only where the last webhook has several deliveries.
+    pub items: Vec<T>,
+    /// How many are meant, on all pages.
+    pub total: usize,
+    /// For the next page: `after`.
+    pub next: Option<WebhookId>,
+}
+
+/// `/api/waiting`.
+#[derive(Serialize)]
+pub(super) struct Waiting {
+    pub(super) waiting: Vec<FoundView>,
+    pub(super) total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<String>,
 }
 
 /// `/api/dead-letters/replay`.
@@ -185,6 +251,9 @@ pub(super) struct Overview {
 #[derive(Serialize)]
 pub(super) struct DeadLetters {
     pub(super) dead_letters: Vec<DeadLetterView>,
+    pub(super) total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<String>,
 }
 
 /// `/api/shadows`.

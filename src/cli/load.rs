@@ -1,5 +1,6 @@
 //! From the command line to a plan: which file, and what it is compiled with.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -172,6 +173,16 @@ pub(super) fn plan(
 pub(super) const NO_FILE: &str = "error: there is no configuration\n\n  \
     looked for ./config.toml and /etc/hookgate/config.toml\n  \
     name one with --config FILE, or start without one: hookgate run --to http://localhost:3000";
+
+/// Why a file that was named on the command line cannot be read.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no file `{path}`"),
+        io::ErrorKind::IsADirectory => format!("`{path}` is a folder"),
+        _ => format!("cannot read `{path}`: {error}"),
+    }
+}
 
 /// Where compiled plugins are kept: `$HOOKGATE_CACHE`, else the cache folder of systemd or of the user.
 fn cache() -> Option<PathBuf> {

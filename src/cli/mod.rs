@@ -42,8 +42,9 @@ enum Command {
     Routes(Routes),
     /// Send a realistic, correctly signed webhook of a provider.
     Send(Send),
-    /// Where a webhook is, and dead letters: listed, shown, replayed, discarded. Asks a running gate.
-    Webhooks(Webhooks),
+    /// Where a webhook is, what waits, and dead letters: listed, shown, replayed, discarded. Asks a running
+    /// gate.
+    Webhooks(webhooks::Webhooks),
     /// Tell what a route says to a captured webhook, and why.
     Explain(explain::Explain),
     /// For authors of plugins: test, inspect, measure.
@@ -146,78 +147,6 @@ struct Send {
     /// Change a byte of the body after signing, to see it refused.
     #[arg(long)]
     tamper: bool,
-}
-
-#[derive(Debug, Args)]
-struct Webhooks {
-    #[command(subcommand)]
-    what: What,
-    /// Where the gate's operators look.
-    #[arg(
-        long,
-        global = true,
-        env = "HOOKGATE_ADMIN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:9119"
-    )]
-    admin: String,
-    /// The environment variable that holds the token of `admin.token`.
-    #[arg(long, global = true, value_name = "NAME")]
-    token_env: Option<String>,
-    /// Print the answer as it comes.
-    #[arg(long, global = true)]
-    json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    /// Where a webhook is: its state, its attempts, and why they failed.
-    Find {
-        /// As in the answer's `hookgate-id` and in the log.
-        id: String,
-    },
-    /// List dead letters, oldest first.
-    List(Which),
-    /// Show a dead letter: its attempts, head and body.
-    Show {
-        /// The webhook's.
-        id: String,
-    },
-    /// Let dead letters wait for an attempt again, by the configuration in force.
-    Replay {
-        #[command(flatten)]
-        which: Which,
-        /// To this upstream instead of the one that did not take it.
-        #[arg(long, value_name = "UPSTREAM")]
-        to: Option<String>,
-    },
-    /// Forget dead letters.
-    Discard(Which),
-}
-
-/// Which dead letters are meant.
-#[derive(Debug, Args)]
-struct Which {
-    /// Of this webhook.
-    id: Option<String>,
-    /// Of this route.
-    #[arg(long)]
-    route: Option<String>,
-    /// Not taken by this upstream.
-    #[arg(long)]
-    upstream: Option<String>,
-    /// With this in their reason.
-    #[arg(long)]
-    reason: Option<String>,
-    /// Given up at this time or later: `2026-11-21T13:00:00Z`.
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Given up before this time.
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
-    /// All of them.
-    #[arg(long)]
-    all: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! `hookgate run`: serve until a signal, reload on another.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::load::{NO_FILE, Workshop, Written};
 use super::{LogFormat, Run};
 use crate::admin::{ReloadOutcome, ReloadRequest};
 use crate::config::{self, Colour, Plan};
+use crate::delivery::UpstreamUrl;
 use crate::listener::Succession;
 use crate::server::{Drained, Foundation, Running, Server};
 use crate::telemetry::{Event, log};
@@ -34,7 +36,13 @@ pub(super) fn run(options: &Run) -> Exit {
         Err(error) => return fail(&error),
     };
     let written = match (&options.to, options.source.find()) {
-        (Some(to), _) => forward_everything(to, options),
+        (Some(to), _) => match check_options(to, options) {
+            Ok(()) => forward_everything(to, options),
+            Err(why) => {
+                eprintln!("error: {why}");
+                return Exit::Usage;
+            }
+        },
         (None, Some(path)) => Written::File(path),
         (None, None) => {
             eprintln!("{NO_FILE}");
@@ -188,6 +196,26 @@ async fn reload(running: &Running, workshop: &Arc<Workshop>, written: &Written) 
     ReloadOutcome::Applied { summary }
 }
 
+/// What a configuration would be told of at its place is told here of the option: who starts without a file
+/// has none to look into.
+fn check_options(to: &str, options: &Run) -> Result<(), String> {
+    UpstreamUrl::parse(to).map_err(|why| format!("--to: {why}"))?;
+    let admin = &options.admin;
+    if admin == "off" {
+        return Ok(());
+    }
+    let address: SocketAddr = admin.parse().map_err(|_| {
+        format!("--admin: `{admin}` is no address; write it like `127.0.0.1:9119`, or `off`")
+    })?;
+    match address.ip().is_loopback() {
+        true => Ok(()),
+        false => Err(format!(
+            "--admin: `{address}` can be reached by others, and a token needs a configuration file; name an \
+             address of the loopback, like `127.0.0.1:9119`"
+        )),
+    }
+}
+
 /// A configuration for `--to`: everything goes to one upstream, and nobody is asked who they are.
 fn forward_everything(to: &str, options: &Run) -> Written {
     // A JSON string is a TOML string.
@@ -221,6 +249,10 @@ fn start_log(options: &Run, plan: &Plan) -> Result<(), log::LogError> {
     )
 }
 
+/// `SIGXFSZ` of `signal(7)`: a file has come to the size that this process may give it. Unheard, it would
+/// end the process; heard, it leaves the write to fail like one on a full disk.
+const FILE_TOO_LARGE: SignalKind = SignalKind::from_raw(25);
+
 /// The signals that concern us; SIGPIPE is ignored by the runtime.
 struct Signals {
     terminate: Signal,
@@ -238,6 +270,8 @@ enum Asked {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
+        // Once heard, it is heard as long as the process lives.
+        drop(signal(FILE_TOO_LARGE)?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::Send;
 use super::exit::Exit;
-use super::load::{NO_FILE, Workshop, Written};
+use super::load::{NO_FILE, Workshop, Written, unreadable};
 use super::run::fail;
-use crate::config::{Colour, Plan, RouteSummary};
+use crate::config::{self, Colour, Plan, RouteSummary};
 use crate::delivery::{Answer, Upstream, UpstreamSettings, UpstreamUrl};
 use crate::preset::{self, Algorithm, Call, Order, Preset, Scheme, SignError, Signed, sign};
 use crate::secret::Secret;
@@ -18,8 +18,9 @@ use crate::webhook::Arrival;
 pub(super) fn send(options: &Send) -> Exit {
     let Some(preset) = preset::find(&options.preset) else {
         let names: Vec<_> = preset::all().iter().map(|preset| preset.name).collect();
+        let slip = did_you_mean(&options.preset, names.iter().copied());
         eprintln!(
-            "error: no preset is named `{}`\n\n  there are: {}",
+            "error: no preset is named `{}`{slip}\n\n  there are: {}",
             options.preset,
             names.join(", ")
         );
@@ -27,7 +28,14 @@ pub(super) fn send(options: &Send) -> Exit {
     };
     let event = options.event.as_deref();
     let Some(call) = event.and_then(|event| Call::sample(preset, event)) else {
-        eprintln!("error: name an event of `{}`\n\n  there are:", preset.name);
+        let name = preset.name;
+        match event {
+            None => eprintln!("error: name an event of `{name}`\n\n  there are:"),
+            Some(event) => {
+                let slip = did_you_mean(event, preset::events(name));
+                eprintln!("error: `{name}` has no event `{event}`{slip}\n\n  there are:");
+            }
+        }
         preset::events(preset.name).for_each(|event| eprintln!("    {event}"));
         return Exit::Usage;
     };
@@ -35,6 +43,11 @@ pub(super) fn send(options: &Send) -> Exit {
         Ok(target) => deliver(options, preset, &call, &target),
         Err(exit) => exit,
     }
+}
+
+/// A question mark behind a name that is nearly one.
+fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+    config::meant(word, known).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 /// What to do where the preset's key is a private one.
@@ -95,7 +108,19 @@ fn is_asymmetric(scheme: &Scheme) -> bool {
 
 fn configured(options: &Send, preset: &Preset) -> Result<(Plan, RouteSummary), Exit> {
     let Some(path) = options.source.find() else {
-        eprintln!("{NO_FILE}\n  or name both --to URL and --secret-env NAME");
+        match (&options.to, &options.secret_env) {
+            (Some(_), None) => eprintln!(
+                "error: there is no key to sign with\n\n  name the environment variable that holds it with \
+                 --secret-env NAME,\n  or a configuration that has a route for {} with --config FILE",
+                preset.name
+            ),
+            (None, Some(_)) => eprintln!(
+                "error: it is not said where to send it\n\n  name a URL with --to URL,\n  or a configuration \
+                 that has a route for {} with --config FILE",
+                preset.name
+            ),
+            _ => eprintln!("{NO_FILE}\n  or name both --to URL and --secret-env NAME"),
+        }
         return Err(Exit::Usage);
     };
     let workshop = Workshop::new().map_err(|error| fail(&error))?;
@@ -167,9 +192,15 @@ fn deliver(options: &Send, preset: &Preset, call: &Call, target: &Target) -> Exi
         (query, true) => format!("{}&{query}", target.to),
     };
     let (to, event) = (to.as_str(), call.event.as_str());
-    let ca = match options.ca.as_ref().map(std::fs::read).transpose() {
-        Ok(ca) => ca,
-        Err(error) => return fail(&error),
+    let ca = match &options.ca {
+        None => None,
+        Some(path) => match std::fs::read(path) {
+            Ok(ca) => Some(ca),
+            Err(error) => {
+                eprintln!("error: --ca: {}", unreadable(path, &error));
+                return Exit::Usage;
+            }
+        },
     };
     let bytes = signed.body.len();
     println!("POST {to}   {} {event}   {bytes} bytes", preset.name);
@@ -182,6 +213,9 @@ fn deliver(options: &Send, preset: &Preset, call: &Call, target: &Target) -> Exi
             println!("← {} in {took:.1} ms   {id}", answer.status);
             if !answer.body.is_empty() {
                 println!("{}", String::from_utf8_lossy(&answer.body).trim_end());
+            }
+            if let Some(warning) = preset.gives_up(answer.status.as_u16()) {
+                println!("note: {warning}");
             }
             if answer.status.is_success() {
                 Exit::Ok

@@ -112,9 +112,12 @@ impl<'t> Document<'t> {
     pub(super) fn parse(text: &'t str, problems: &mut Problems) -> Option<Self> {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
-            let problem = words::syntax(error, text);
+            let Some(problem) = words::syntax(error, text) else {
+                continue;
+            };
             // What a broken line says is not known, so neither is whether it holds a secret.
-            if let Some(span) = &problem.span {
+            let also = problem.also.as_ref().map(|(span, _)| span);
+            for span in problem.span.iter().chain(also) {
                 problems.mask_texts(line_at(text, span.start));
             }
             problems.push(problem);

@@ -24,6 +24,7 @@ mod shelf;
 mod signature;
 mod sources;
 mod steps;
+mod twice;
 mod units;
 mod upstreams;
 mod with;
@@ -34,3 +35,4 @@ pub use fixture::{Expected, ExpectedBody, ExpectedDelivery, Fixture, Subject, fi
 pub use plan::{Plan, Provisions, RouteSummary, difference, load, load_text};
 pub use problem::{Colour, Problem, Report, Severity};
 pub use secrets::Environment;
+pub use words::meant;

@@ -333,7 +333,7 @@ impl Report {
         match (self.errors(), self.problems.len()) {
             (0, 0) => format!("{}: no problems", self.file),
             (0, warnings) => format!("{}: {}", self.file, count(warnings, "warning")),
-            (errors, _) => format!("{}: {}, nothing applied", self.file, count(errors, "error")),
+            (errors, _) => format!("{}: {}", self.file, count(errors, "error")),
         }
     }
 

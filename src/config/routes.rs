@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use ipnet::IpNet;
 
 use super::buffer::BufferPart;
@@ -285,6 +285,7 @@ fn assemble(
     };
     let makings: Vec<_> = steps.iter().map(Prepared::making).collect();
     let making = format!("{written:?} {makings:?}");
+    let success = preset.and_then(|step| step.preset?.success);
     let share = (bounds, Arc::clone(&contract.share));
     let confirmation = (steps.iter()).find_map(|prepared| prepared.confirmation.clone());
     let chain = chain(steps);
@@ -298,6 +299,7 @@ fn assemble(
         chain,
         meters: Arc::clone(&contract.meters),
         contract: Arc::new(contract),
+        success: success.and_then(|status| StatusCode::from_u16(status).ok()),
         upstreams: names,
         confirmation,
     };

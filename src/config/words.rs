@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::problem::Problem;
 use super::shapes::{SECRET_CURE, SECRET_IN_THE_OPEN};
+use super::twice::twice;
 
 /// Words that people bring from other programs, and ours. Spelling distance does not find these.
 const ALIASES: &[(&str, &[&str])] = &[
@@ -61,7 +62,8 @@ const ALIASES: &[(&str, &[&str])] = &[
 ];
 
 /// The one of `known` that was probably meant by `word`.
-pub(super) fn meant<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+#[must_use]
+pub fn meant<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let known: Vec<&str> = known.into_iter().collect();
     let plain = word.to_lowercase().replace('-', "_");
     let distance_max = match word.chars().count() {
@@ -116,14 +118,13 @@ pub(super) fn listed(names: &[&str]) -> String {
     }
 }
 
-/// A syntax error of the TOML parser.
-pub(super) fn syntax(error: &toml::de::Error, text: &str) -> Problem {
+/// A syntax error of the TOML parser; nothing where it only follows from another one.
+pub(super) fn syntax(error: &toml::de::Error, text: &str) -> Option<Problem> {
     let span = error.span().unwrap_or(text.len()..text.len());
-    let problem = Problem::error(span, error.message().to_owned());
-    if error.message().contains("duplicate key") {
-        return problem.help("a table and a key may be given once; merge the two or rename one");
+    match error.message().contains("duplicate key") {
+        true => twice(text, span),
+        false => Some(Problem::error(span, error.message().to_owned())),
     }
-    problem
 }
 
 /// The key that was probably meant by the unknown `key` of serde's `message`.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 
-use super::outcome::{Answer, Conversation, Failed, Fault, Outcome};
+use super::outcome::{self, Answer, Conversation, Failed, Fault, Outcome};
 use super::pool::{Link, Pool};
 use super::request::Outgoing;
 use super::{Cause, Delivery, Upstream, retry, two};
@@ -76,7 +76,7 @@ fn judge(
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Cause::Busy,
         _ => Cause::Failing(status),
     };
-    let reason = format!("answered {}", status.as_u16()).into();
+    let reason = outcome::answered(status).into();
     (
         Outcome::Failed(Failed {
             cause,

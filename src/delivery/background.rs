@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -18,11 +17,11 @@ use super::entrance::Pass;
 use super::hand::Exchange;
 use super::keep::{Ahead, Keeping};
 use super::lease::{Bell, Lease};
-use super::recent::{End, Recent};
+use super::recent::{Carried, Progress, Recent};
 use super::road::Road;
 use super::schedule::{Admission, Schedule, Take};
-use super::stored::{Stored, Tried};
-use super::{Buffer, Commons, DeadLetters, Delivery, Duplicates, Promise};
+use super::stored::Stored;
+use super::{Buffer, Commons, DeadLetters, Delivery, Duplicates, Promise, Upstream};
 use crate::drain::Watch;
 use crate::spool::Entry;
 use crate::telemetry::{Event, Telemetry};
@@ -42,42 +41,6 @@ pub struct Left {
     pub route: Arc<str>,
     /// Where it should have gone.
     pub upstream: Arc<str>,
-}
-
-/// Where a delivery is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whereabouts {
-    /// It waits for an attempt.
-    Waiting {
-        /// How long; nothing where that depends on its upstream or on another delivery.
-        next_in: Option<Duration>,
-    },
-    /// An attempt is being made, and no sender waits for it.
-    InFlight,
-    /// Its sender waits, during an attempt or between two.
-    Carried,
-    /// It ended.
-    Ended {
-        /// How.
-        end: End,
-        /// When.
-        ago: Duration,
-    },
-}
-
-/// A delivery that is held, or was until not long ago.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Where it should go.
-    pub upstream: Arc<str>,
-    /// Its route.
-    pub route: Arc<str>,
-    /// Where it is.
-    pub whereabouts: Whereabouts,
-    /// That were made; none where one may be under way.
-    pub attempts: Option<u32>,
-    /// How the last attempts failed.
-    pub tried: Vec<Tried>,
 }
 
 impl Left {
@@ -116,6 +79,8 @@ pub(super) struct State {
     pub(super) flying: BTreeMap<u64, Flight>,
     tickets: u64,
     pub(super) runner: Runner,
+    /// As the plan in force has them, by name; none before the first reload.
+    upstreams: BTreeMap<Arc<str>, Arc<Upstream>>,
 }
 
 /// An attempt in flight that no sender waits for.
@@ -123,6 +88,8 @@ pub(super) struct State {
 pub(super) struct Flight {
     pub(super) name: Left,
     pub(super) promise: Promise,
+    /// What came before it.
+    pub(super) progress: Progress,
     pub(super) entry: Option<Arc<Entry>>,
     /// What could still be written of it.
     pub(super) ahead: Option<Ahead>,
@@ -152,6 +119,7 @@ impl<R: Road> Worker<R> {
             flying: BTreeMap::new(),
             tickets: 0,
             runner: Runner::Nobody,
+            upstreams: BTreeMap::new(),
         };
         let (state, changed) = (Mutex::new(state), Notify::new());
         Self {
@@ -187,8 +155,9 @@ impl<R: Road> Worker<R> {
     }
 
     /// The same for one of which everything is written that will be.
-    pub(super) fn enqueue(self: &Arc<Self>, delivery: Box<Stored>, due: Instant) {
+    pub(super) fn enqueue(self: &Arc<Self>, mut delivery: Box<Stored>, due: Instant) {
         let mut state = self.state();
+        delivery.go_by(&state.upstreams);
         if state.runner == Runner::Gone {
             drop(state);
             self.leave(&delivery);
@@ -226,7 +195,7 @@ impl<R: Road> Worker<R> {
         self: &Arc<Self>,
         exchange: Exchange,
         promise: Promise,
-        name: Left,
+        carried: Carried,
         ahead: Option<Ahead>,
     ) {
         // Without a runtime the process is past its end, and so is the exchange.
@@ -240,9 +209,11 @@ impl<R: Road> Worker<R> {
             ahead.entry.keep_later(ahead.row());
         }
         let entry = ahead.as_ref().map(|ahead| Arc::clone(&ahead.entry));
+        let Carried { name, progress } = carried;
         let ticket = self.state().fly(Flight {
             name,
             promise,
+            progress,
             entry,
             ahead,
         });
@@ -256,49 +227,6 @@ impl<R: Road> Worker<R> {
             worker.settle(delivery, outcome);
             worker.land(ticket);
         });
-    }
-
-    /// The deliveries of a webhook that are held here, or were until not long ago.
-    pub(super) fn find(&self, id: WebhookId, now: Instant) -> Vec<Found> {
-        let found = |name: Left, whereabouts, attempts, tried| Found {
-            upstream: name.upstream,
-            route: name.route,
-            whereabouts,
-            attempts,
-            tried,
-        };
-        let carried = self.recent.carried(id).into_iter();
-        let mut all: Vec<Found> = carried
-            .map(|name| found(name, Whereabouts::Carried, None, Vec::new()))
-            .collect();
-        let state = self.state();
-        let waiting = state.schedule.iter().filter(|(_, stored)| stored.id == id);
-        all.extend(waiting.map(|(due, stored)| {
-            let next_in = due.map(|due| due.saturating_duration_since(now));
-            let tried = stored.history.tried().to_vec();
-            let attempts = Some(stored.attempts);
-            found(
-                stored.name(),
-                Whereabouts::Waiting { next_in },
-                attempts,
-                tried,
-            )
-        }));
-        let flying = state.flying.values().map(|flight| &flight.name);
-        let flying = flying.filter(|name| name.id == id).cloned();
-        all.extend(flying.map(|name| found(name, Whereabouts::InFlight, None, Vec::new())));
-        drop(state);
-        let ends = self.recent.ends(id).into_iter();
-        all.extend(ends.map(|(name, end, attempts, at)| {
-            let ago = now.saturating_duration_since(at);
-            found(
-                name,
-                Whereabouts::Ended { end, ago },
-                Some(attempts),
-                Vec::new(),
-            )
-        }));
-        all
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -324,6 +252,11 @@ impl<R: Road> Worker<R> {
                         let name = stored.name();
                         let lane = Arc::clone(&name.upstream);
                         let promise = stored.promise;
+                        let progress = Progress {
+                            attempts: stored.attempts,
+                            history: stored.history(),
+                            due: None,
+                        };
                         drop(state);
                         let mut delivery = stored.wake();
                         if let Some(delivery) = &mut delivery {
@@ -332,6 +265,7 @@ impl<R: Road> Worker<R> {
                         let ticket = self.state().fly(Flight {
                             name: name.clone(),
                             promise,
+                            progress,
                             entry: delivery.as_ref().and_then(|woken| woken.entry.clone()),
                             ahead: delivery.as_ref().and_then(|woken| self.ahead(woken)),
                         });
@@ -388,7 +322,7 @@ impl<R: Road> Worker<R> {
         } = state;
         calls.begin();
         let take = schedule.take(now, |delivery| {
-            if let Some(place) = &delivery.place {
+            if let Some(place) = delivery.place() {
                 *tickets += 1;
                 let (worker, ticket) = (Arc::downgrade(self), *tickets);
                 if !place.is_first(&Waker::from(Arc::new(Bell { worker, ticket }))) {
@@ -401,6 +335,18 @@ impl<R: Road> Worker<R> {
             calls.forget_unasked();
         }
         take
+    }
+
+    /// What waits goes to the upstreams of these names from now on: who corrects an address has what was held
+    /// for it in mind, too. An attempt in flight ends where it began.
+    pub(super) fn rebind(&self, upstreams: &BTreeMap<Arc<str>, Arc<Upstream>>) {
+        let mut state = self.state();
+        state.upstreams.clone_from(upstreams);
+        for stored in state.schedule.iter_mut() {
+            stored.go_by(upstreams);
+        }
+        drop(state);
+        self.changed.notify_one();
     }
 
     pub(super) fn land(&self, ticket: u64) {
@@ -431,7 +377,7 @@ impl<R: Road> Home for Worker<R> {
             return Err(Box::new(stored));
         }
         let now = Instant::now();
-        (stored.since, stored.spent) = (now, stored.attempts);
+        stored.renew(now);
         self.note(&mut stored, now, None);
         self.enqueue(Box::new(stored), now);
         Ok(())

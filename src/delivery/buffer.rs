@@ -89,6 +89,14 @@ struct Amount {
 }
 
 impl Amount {
+    /// A delivery of these bytes.
+    fn one(bytes: usize) -> Self {
+        Self {
+            bytes: bytes as u64,
+            deliveries: 1,
+        }
+    }
+
     fn at_most(bounds: Bounds) -> Self {
         Self {
             bytes: (bounds.bytes as u64).min(BYTES_MASK),
@@ -194,52 +202,37 @@ impl Share {
             deliveries: own.len() as u64,
         };
         self.take(all).then(|| {
-            let common = Arc::new(Permit {
-                share: Arc::clone(self),
-                amount: Amount {
-                    bytes: common as u64,
-                    deliveries: 0,
-                },
-                _common: None,
-            });
+            let common = Amount {
+                bytes: common as u64,
+                deliveries: 0,
+            };
+            let common = Arc::new(self.permit(common, None));
             own.iter()
-                .map(|bytes| Permit {
-                    share: Arc::clone(self),
-                    amount: Amount {
-                        bytes: *bytes as u64,
-                        deliveries: 1,
-                    },
-                    _common: Some(Arc::clone(&common)),
-                })
+                .map(|bytes| self.permit(Amount::one(*bytes), Some(Arc::clone(&common))))
                 .collect()
         })
     }
 
     /// A place for one delivery of `bytes`, if there is one: no allocation. Dropping it settles.
     pub fn admit_one(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
-        let amount = Amount {
-            bytes: bytes as u64,
-            deliveries: 1,
-        };
-        self.take(amount).then(|| Permit {
-            share: Arc::clone(self),
-            amount,
-            _common: None,
-        })
+        let amount = Amount::one(bytes);
+        self.take(amount).then(|| self.permit(amount, None))
     }
 
     /// The place of a delivery that has one already, from before this process: no bound can refuse it.
     pub(super) fn restore(self: &Arc<Self>, bytes: usize) -> Permit {
-        let amount = Amount {
-            bytes: bytes as u64,
-            deliveries: 1,
-        };
+        let amount = Amount::one(bytes);
         self.account.add(amount);
         self.whole.account.add(amount);
+        self.permit(amount, None)
+    }
+
+    /// For what has been taken.
+    fn permit(self: &Arc<Self>, amount: Amount, common: Option<Arc<Permit>>) -> Permit {
         Permit {
             share: Arc::clone(self),
-            amount,
-            _common: None,
+            amount: amount.pack(),
+            _common: common,
         }
     }
 
@@ -285,7 +278,8 @@ impl Drop for Share {
 #[derive(Debug)]
 pub struct Permit {
     share: Arc<Share>,
-    amount: Amount,
+    /// As in an account's word.
+    amount: u64,
     /// What the deliveries of one webhook hold together.
     _common: Option<Arc<Self>>,
 }
@@ -293,20 +287,23 @@ pub struct Permit {
 impl Permit {
     /// Gives back what is held beyond `bytes`.
     pub(super) fn shrink(&mut self, bytes: usize) {
-        let surplus = Amount {
-            bytes: self.amount.bytes.saturating_sub(bytes as u64),
+        let held = Amount::unpack(self.amount).bytes;
+        self.give_back(Amount {
+            bytes: held.saturating_sub(bytes as u64),
             deliveries: 0,
-        };
-        self.amount.bytes -= surplus.bytes;
-        self.share.account.give_back(surplus);
-        self.share.whole.account.give_back(surplus);
+        });
+    }
+
+    fn give_back(&mut self, amount: Amount) {
+        self.amount -= amount.pack();
+        self.share.account.give_back(amount);
+        self.share.whole.account.give_back(amount);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.share.account.give_back(self.amount);
-        self.share.whole.account.give_back(self.amount);
+        self.give_back(Amount::unpack(self.amount));
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use super::background::Left;
 use super::packed::Packed;
 use super::record::Dead;
 use super::stored::{Stored, Tried};
@@ -78,23 +79,25 @@ impl Filter {
         *self == Self::default()
     }
 
-    fn fits(&self, letter: &Letter) -> bool {
-        let Letter {
-            stored,
-            reason,
-            given_up,
-            ..
-        } = letter;
+    /// Whether one is meant of which all this is known.
+    pub(super) fn fits(
+        &self,
+        id: WebhookId,
+        route: &str,
+        upstream: &str,
+        reason: &str,
+        at: SystemTime,
+    ) -> bool {
         let is = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|w| w == name);
-        self.id.is_none_or(|id| id == stored.id)
-            && is(&self.route, &stored.contract.meters.name)
-            && is(&self.upstream, stored.upstream.name())
+        self.id.is_none_or(|wanted| wanted == id)
+            && is(&self.route, route)
+            && is(&self.upstream, upstream)
             && self
                 .reason
                 .as_ref()
                 .is_none_or(|part| reason.contains(&**part))
-            && self.since.is_none_or(|since| *given_up >= since)
-            && self.until.is_none_or(|until| *given_up < until)
+            && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at < until)
     }
 }
 
@@ -146,7 +149,7 @@ impl DeadLetters {
     #[must_use]
     pub fn list(&self, filter: &Filter) -> Vec<DeadLetter> {
         let desk = self.desk();
-        let meant = desk.letters.iter().filter(|letter| filter.fits(letter));
+        let meant = desk.letters.iter().filter(|letter| letter.is_meant(filter));
         meant.map(Letter::shown).collect()
     }
 
@@ -221,6 +224,15 @@ impl DeadLetters {
         }
     }
 
+    /// Those that no spool has: they end with the process.
+    #[must_use]
+    pub fn unkept(&self) -> Vec<Left> {
+        let desk = self.desk();
+        let stored = desk.letters.iter().map(|letter| &letter.stored);
+        let unkept = stored.filter(|stored| !stored.is_kept());
+        unkept.map(Stored::name).collect()
+    }
+
     pub(super) fn add(
         &self,
         worker: &Arc<dyn Home>,
@@ -261,7 +273,7 @@ impl Desk {
 
     fn take(&mut self, filter: &Filter) -> Vec<Letter> {
         let all = std::mem::take(&mut self.letters);
-        let (taken, kept) = all.into_iter().partition(|letter| filter.fits(letter));
+        let (taken, kept) = all.into_iter().partition(|letter| letter.is_meant(filter));
         self.letters = kept;
         let taken: Vec<Letter> = Vec::from(taken);
         for letter in taken.iter().filter(|letter| letter.stored.permit.is_none()) {
@@ -273,6 +285,17 @@ impl Desk {
 }
 
 impl Letter {
+    fn is_meant(&self, filter: &Filter) -> bool {
+        let Stored {
+            id,
+            contract,
+            upstream,
+            ..
+        } = &self.stored;
+        let (route, upstream) = (&contract.meters.name, upstream.name());
+        filter.fits(*id, route, upstream, &self.reason, self.given_up)
+    }
+
     fn shown(&self) -> DeadLetter {
         let Stored {
             id,
@@ -281,7 +304,6 @@ impl Letter {
             upstream,
             contract,
             attempts,
-            history,
             ..
         } = &self.stored;
         DeadLetter {
@@ -289,7 +311,7 @@ impl Letter {
             route: Arc::clone(&contract.meters.name),
             upstream: Arc::clone(upstream.name()),
             attempts: *attempts,
-            tried: history.tried().to_vec(),
+            tried: self.stored.tried().to_vec(),
             reason: Arc::clone(&self.reason),
             arrived: packed.arrived(),
             given_up: self.given_up,

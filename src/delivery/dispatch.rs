@@ -1,5 +1,6 @@
 //! Takes accepted webhooks over and answers what their senders may be told.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,12 +10,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::background::{Found, Worker};
+use super::background::{Left, Worker};
 use super::duplicates::{Reservation, Seen};
 use super::flush::Rest;
 use super::hand::{Carried, Hand};
+use super::held::{Found, Held, Wanted};
 use super::keep::Keeping;
 use super::order::Place;
+use super::outcome;
+use super::recent::End;
 use super::road::{Road, Sockets};
 use super::stored::History;
 use super::take_up::TakenUp;
@@ -56,11 +60,7 @@ pub struct Commons {
 
 /// One worker's deliveries; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Dispatch(Desk<Sockets>);
-
-/// The same over any road.
-#[derive(Clone, Debug)]
-pub(super) struct Desk<R> {
+pub struct Dispatch<R = Sockets> {
     worker: Arc<Worker<R>>,
 }
 
@@ -94,13 +94,30 @@ impl Dispatch {
     /// For worker number `worker`, whose connections it uses.
     #[must_use]
     pub fn new(worker: usize, commons: Commons, watch: Watch) -> Self {
-        Self(Desk::new(Sockets, worker, commons, watch))
+        Self::over(Sockets, worker, commons, watch)
+    }
+}
+
+impl<R: Road> Dispatch<R> {
+    /// The same over another road.
+    #[must_use]
+    pub fn over(road: R, worker: usize, commons: Commons, watch: Watch) -> Self {
+        let worker = Worker::new(road, worker, commons, watch);
+        Self {
+            worker: Arc::new(worker),
+        }
     }
 
     /// Takes up what an earlier process left; to be called on this worker's runtime before it serves,
     /// with nothing too. Later, what a reload has found a place for may be taken up from anywhere.
     pub fn take_up(&self, taken: TakenUp) {
-        self.0.worker.take_up(taken);
+        self.worker.take_up(taken);
+    }
+
+    /// What waits goes to the upstreams of these names from now on, with their addresses, breakers and
+    /// bounds; from anywhere. What waits for another name stays as it is.
+    pub fn rebind(&self, upstreams: &BTreeMap<Arc<str>, Arc<Upstream>>) {
+        self.worker.rebind(upstreams);
     }
 
     /// Delivers a webhook as its route's contract says; to be called on this worker's runtime.
@@ -122,50 +139,36 @@ impl Dispatch {
     /// To be called on this worker's runtime once, after the end was asked for and the senders'
     /// connections have been served; dropping the future stops the attempts that have not begun.
     pub async fn flush(&self, grace: Duration) -> Rest {
-        self.0.worker.flush(grace).await
+        self.worker.flush(grace).await
     }
 
-    /// The deliveries of a webhook that this worker holds; not those whose senders wait for them.
+    /// The deliveries of a webhook that this worker holds, or held until not long ago.
     ///
     /// Looks at everything that waits, under the lock of the schedule: for an operator, not for a webhook.
     #[must_use]
     pub fn find(&self, id: WebhookId) -> Vec<Found> {
-        self.0.worker.find(id, Instant::now())
+        self.worker.find(id, Instant::now())
+    }
+
+    /// A page of what these workers hold. Looks at everything that waits, too.
+    #[must_use]
+    pub fn held(workers: &[Self], wanted: &Wanted) -> Held {
+        let now = Instant::now();
+        let mut all = Held::default();
+        for dispatch in workers {
+            let held = dispatch.worker.held(wanted, now);
+            all.found.extend(held.found);
+            all.total += held.total;
+            all.left += held.left;
+        }
+        wanted.cut(&mut all.found, |found| found.id);
+        all
     }
 
     /// Deliveries that wait on this worker for their next attempt.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.0.worker.waiting()
-    }
-
-    pub(super) async fn take_over(
-        &self,
-        webhook: Arc<Webhook>,
-        overlays: Vec<Overlay>,
-        writes: Option<Writes>,
-        contract: &Arc<Contract>,
-    ) -> Acknowledgement {
-        self.0.take_over(webhook, overlays, writes, contract).await
-    }
-}
-
-impl<R: Road> Desk<R> {
-    pub(super) fn new(road: R, worker: usize, commons: Commons, watch: Watch) -> Self {
-        let worker = Worker::new(road, worker, commons, watch);
-        Self {
-            worker: Arc::new(worker),
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn take_up(&self, taken: TakenUp) {
-        self.worker.take_up(taken);
-    }
-
-    #[cfg(test)]
-    pub(super) async fn flush(&self, grace: Duration) -> Rest {
-        self.worker.flush(grace).await
+        self.worker.waiting()
     }
 
     pub(super) async fn take_over(
@@ -331,6 +334,13 @@ impl<R: Road> Desk<R> {
                     Some(Seen::Never(reservation)) => Some(reservation),
                     Some(Seen::Accepted(answer)) => {
                         duplicates += 1;
+                        let name = Left {
+                            id: webhook.id,
+                            route: Arc::clone(&webhook.route),
+                            upstream: Arc::clone(upstream.name()),
+                        };
+                        let recent = &self.worker.recent;
+                        recent.end(name, End::Duplicate, 0, History::default());
                         heard = heard.or(answer);
                         continue;
                     }
@@ -376,8 +386,8 @@ impl<R: Road> Desk<R> {
         if ack == Ack::Buffered && (held || answer.is_some()) && failed.is_none() {
             // The sender is told that we have them all, so those refused for good are ours to keep.
             for (answer, delivery) in refused {
-                self.worker
-                    .bury(*delivery, &format!("answered {}", answer.status.as_u16()));
+                let reason = outcome::answered_finally(answer.status);
+                self.worker.bury(*delivery, &reason);
             }
             if let Some(spool) = self.worker.spool()
                 && spool.synced().await == Err(Unkept)

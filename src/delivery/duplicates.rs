@@ -12,7 +12,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use moka::Expiry;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -50,13 +49,12 @@ impl Key {
         out
     }
 
-    fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        let mut bytes = Bytes::from(bytes);
+    fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let (route, upstream, key) = (get(&mut bytes)?, get(&mut bytes)?, get(&mut bytes)?);
         Some(Self {
-            route: text(&route)?,
-            upstream: text(&upstream)?,
-            key: text(&key)?,
+            route: text(route)?,
+            upstream: text(upstream)?,
+            key: text(key)?,
         })
     }
 }
@@ -122,7 +120,7 @@ impl Duplicates {
     pub fn recall(&self, keys: Vec<(u64, Vec<u8>)>, now: Arrival) {
         for (expires, key) in keys {
             let ttl = Duration::from_millis(expires.saturating_sub(now.unix_ms()));
-            if let Some(key) = Key::from_bytes(key).filter(|_| !ttl.is_zero()) {
+            if let Some(key) = Key::from_bytes(&key).filter(|_| !ttl.is_zero()) {
                 self.marks.insert(Arc::new(key), Mark::Accepted { ttl });
             }
         }

@@ -13,8 +13,8 @@ use super::breaker::{Sign, Turn};
 use super::dispatch::{DRAINING_RETRY_AFTER, UNKEPT};
 use super::entrance::{Entry, Pass};
 use super::keep::Ahead;
-use super::outcome::Outcome;
-use super::recent::{Carrying, End};
+use super::outcome::{self, Outcome};
+use super::recent::{Carried as Shown, Carrying, End, Progress};
 use super::road::Road;
 use super::{Ack, Acknowledgement, Answer, Cause, Delivery, Next, Promise};
 use crate::spool::Unkept;
@@ -183,9 +183,10 @@ impl<R: Road> Hand<R> {
 
     /// Holds it, on disk first where there is a spool.
     async fn hold(&mut self, delivery: Delivery, due: Instant) -> Carried {
+        self.show(&delivery, Some(due));
         let held = self.worker.hold_all(std::iter::once(delivery), due).await;
         match held {
-            Ok(()) => Carried::Held,
+            Ok(()) => self.told_held(),
             Err(Unkept) => Carried::Failed(UNKEPT),
         }
     }
@@ -199,13 +200,38 @@ impl<R: Road> Hand<R> {
                 return Carried::Failed(UNKEPT);
             }
         }
+        self.told_held()
+    }
+
+    /// Its sender hears 202, and operators hear why.
+    fn told_held(&self) -> Carried {
+        if let Some(Shown { name, progress }) = self.carrying.seen() {
+            let reason = progress.history.last_reason();
+            self.worker.telemetry.emit(&Event::Held {
+                id: name.id,
+                route: &name.route,
+                upstream: &name.upstream,
+                attempts: progress.attempts,
+                reason: (!reason.is_empty()).then_some(reason),
+            });
+        }
         Carried::Held
+    }
+
+    /// What operators see of a delivery that has failed and is not given up.
+    fn show(&self, delivery: &Delivery, due: Option<Instant>) {
+        self.carrying.tell(Progress {
+            attempts: delivery.attempts,
+            history: delivery.history.clone(),
+            due,
+        });
     }
 
     /// Waits for the next attempt and begins it; the end of the process cuts the wait short.
     async fn wait(&mut self, delivery: Delivery, delay: Duration) {
         self.worker.announce(&delivery, delay);
         let due = Instant::now() + delay;
+        self.show(&delivery, Some(due));
         self.held = Holding::Delivery(Box::new(delivery), due);
         tokio::select! {
             biased;
@@ -237,8 +263,11 @@ impl<R: Road> Hand<R> {
 
     /// What operators hear of it from now on.
     fn ended(&mut self, end: End, delivery: &Delivery) {
-        if let Some(name) = self.carrying.let_go() {
-            self.worker.recent.end(name, end, delivery.attempts);
+        if let Some(Shown { name, .. }) = self.carrying.let_go() {
+            let history = delivery.history.clone();
+            self.worker
+                .recent
+                .end(name, end, delivery.attempts, history);
         }
     }
 
@@ -305,8 +334,8 @@ impl<R: Road> Drop for Hand<R> {
             Holding::Nothing => {}
             Holding::Exchange(exchange) => {
                 let ahead = self.ahead.take();
-                if let Some(name) = self.carrying.let_go() {
-                    self.worker.see_to(exchange, promise, name, ahead);
+                if let Some(shown) = self.carrying.let_go() {
+                    self.worker.see_to(exchange, promise, shown, ahead);
                 }
             }
             Holding::Delivery(mut delivery, due) => {
@@ -336,11 +365,10 @@ impl<R: Road> Worker<R> {
             Sign::Ill if not_after.is_some_and(|end| Instant::now() >= end) => Sign::Unknown,
             sign => sign,
         };
-        if let Outcome::Failed(failed) = &outcome {
-            let after = delivery.webhook.arrival.instant.elapsed();
-            delivery
-                .history
-                .add(delivery.attempts, after, &failed.reason);
+        match &outcome {
+            Outcome::Delivered(_) => {}
+            Outcome::Final(answer) => delivery.remember(&outcome::answered(answer.status)),
+            Outcome::Failed(failed) => delivery.remember(&failed.reason),
         }
         if let Some(turn) = pass.tell(sign, Instant::now) {
             self.announce_turn(delivery, turn, &outcome);

@@ -25,11 +25,13 @@ mod calls;
 mod collect;
 mod dead;
 mod dispatch;
+mod distrust;
 mod duplicates;
 mod entrance;
 mod flush;
 mod hand;
 mod head;
+mod held;
 mod keep;
 mod lease;
 mod one;
@@ -61,7 +63,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::Instant;
 
-pub use background::{Found, Left, Whereabouts};
+pub use background::Left;
 pub use breaker::{BreakerSettings, BreakerState};
 pub use buffer::{Bounds, Buffer, Permit, Share};
 pub use dead::{DeadLetter, DeadLetters, Filter, Replayed};
@@ -70,11 +72,13 @@ pub use duplicates::Duplicates;
 pub use entrance::Restraint;
 pub use flush::Rest;
 pub use head::HOOKGATE_ID;
+pub use held::{Found, Held, Wanted, Whereabouts};
 pub use keep::{Keeping, Storage};
-pub use outcome::{Answer, BODY_BYTES_MAX};
+pub use outcome::{Answer, BODY_BYTES_MAX, Failed, Outcome};
 pub use rate::Rate;
 pub use recent::End;
 pub use retry::{Next, Policy, Schedule, StatusSet, retry_after};
+pub use road::{Road, Sockets};
 pub use stored::Tried;
 pub use take_up::{Plans, TakenUp};
 pub use upstream::{Upstream, UpstreamError, UpstreamHealth, UpstreamSettings, UpstreamUrl};
@@ -177,8 +181,10 @@ pub enum Acknowledgement {
 /// Why an upstream did not take a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// No connection, or no trust in who answered it: 502.
+    /// No connection: 502.
     Unreachable,
+    /// No TLS with who answered, or no trust: 502.
+    Tls,
     /// No complete answer in time: 504.
     Timeout,
     /// Answered this instead of a 2xx, a 3xx included: 502.
@@ -195,6 +201,7 @@ impl Cause {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::Failing(_) => "failing",
             Self::Busy => "busy",
@@ -225,7 +232,7 @@ enum Origin {
 
 /// One thing to hand to one upstream, with its place in the buffer.
 #[derive(Debug)]
-struct Delivery {
+pub struct Delivery {
     webhook: Arc<Webhook>,
     /// What it becomes when it is held.
     origin: Origin,
@@ -295,6 +302,22 @@ impl Delivery {
         if let Some(writes) = self.writes.take() {
             writes.keep();
         }
+    }
+
+    /// The attempt has failed.
+    fn remember(&mut self, reason: &str) {
+        let after = self.webhook.arrival.instant.elapsed();
+        self.history.add(self.attempts, after, reason);
+    }
+
+    /// Why there is no other attempt after one that failed so.
+    fn given_up(&self, failed: &str) -> String {
+        let (made, policy) = (self.attempts - self.spent, &self.contract.policy);
+        if made >= policy.attempts_max.get() {
+            return format!("{failed}; that was the last of {made} attempts");
+        }
+        let horizon = policy.horizon;
+        format!("{failed}; another attempt would be beyond the horizon of {horizon:?}")
     }
 
     /// After a failed attempt that is not final.

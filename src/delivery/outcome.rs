@@ -87,16 +87,27 @@ impl Fault {
 
     pub(super) fn cause(self) -> Cause {
         match self {
-            Self::Unreachable | Self::Tls => Cause::Unreachable,
+            Self::Unreachable => Cause::Unreachable,
+            Self::Tls => Cause::Tls,
             Self::Timeout => Cause::Timeout,
             Self::Reset | Self::Protocol | Self::TooLarge => Cause::Broken,
         }
     }
 }
 
+/// A status that is none of success, for people.
+pub(super) fn answered(status: StatusCode) -> String {
+    format!("answered {}", status.as_u16())
+}
+
+/// The same where there is no other attempt after it.
+pub(super) fn answered_finally(status: StatusCode) -> String {
+    format!("answered {}, which is final", status.as_u16())
+}
+
 /// What an attempt came to.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub enum Outcome {
     /// The upstream took it.
     Delivered(Answer),
     /// The upstream will never take it, and says why.
@@ -120,7 +131,7 @@ impl Outcome {
 
 /// A failed attempt.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub struct Failed {
     pub(super) cause: Cause,
     /// What the upstream asked for; not clamped yet.
     pub(super) retry_after: Option<Duration>,

@@ -91,7 +91,9 @@ impl Packed {
     /// The webhook again, of `route`, stamped with the `instant` of its arrival. Nothing where the bytes
     /// are not those of a webhook.
     pub(super) fn unpack(&self, route: Arc<str>, instant: Instant) -> Option<Webhook> {
-        let mut bytes = Bytes::from_owner(Arc::clone(&self.0));
+        let all = Bytes::from_owner(Arc::clone(&self.0));
+        // Read as a slice: each piece of shared bytes would be counted, and counted off.
+        let mut bytes: &[u8] = &self.0;
         if bytes.try_get_u8().ok()? != VERSION {
             return None;
         }
@@ -104,40 +106,48 @@ impl Packed {
             _ => Scheme::Https,
         };
         let sender = get(&mut bytes)?;
-        let sender = match <[u8; 4]>::try_from(&*sender) {
+        let sender = match <[u8; 4]>::try_from(sender) {
             Ok(octets) => IpAddr::V4(Ipv4Addr::from(octets)),
-            Err(_) => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(&*sender).ok()?)),
+            Err(_) => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(sender).ok()?)),
         };
-        let method = Method::from_bytes(&get(&mut bytes)?).ok()?;
-        let target = PathAndQuery::from_maybe_shared(get(&mut bytes)?).ok()?;
+        let method = Method::from_bytes(get(&mut bytes)?).ok()?;
+        let target = PathAndQuery::from_maybe_shared(piece(&all, get(&mut bytes)?)?).ok()?;
         let authority = get_optional(&mut bytes)?;
         let public_url = get_optional(&mut bytes)?;
         let count = get_number(&mut bytes)?;
-        let mut fields = Fields::with_capacity(count.min(bytes.len()), 0);
+        let (mut parts, block) = (Vec::with_capacity(count.min(bytes.len())), bytes);
         for _ in 0..count {
-            let (name, value) = (get(&mut bytes)?, get(&mut bytes)?);
-            fields.put(std::str::from_utf8(&name).ok()?, &value);
+            parts.push((get(&mut bytes)?, get(&mut bytes)?));
         }
+        let (block, body) = block.split_at_checked(block.len() - bytes.len())?;
+        let fields = Fields::of_head(block, parts.into_iter());
         Some(Webhook {
             id,
             route,
             method,
             target,
             authority: match authority {
-                Some(authority) => Some(text(&authority)?),
+                Some(authority) => Some(text(authority)?),
                 None => None,
             },
             scheme,
             fields,
-            body: bytes,
+            body: piece(&all, body)?,
             arrival: Arrival::stored(wall, instant),
             sender,
             public_url: match public_url {
-                Some(url) => Some(text(&url)?),
+                Some(url) => Some(text(url)?),
                 None => None,
             },
         })
     }
+}
+
+/// These bytes of `all`, shared; they lie inside.
+fn piece(all: &Bytes, bytes: &[u8]) -> Option<Bytes> {
+    let from = all.len().checked_sub(bytes.len())?;
+    let at = (bytes.as_ptr() as usize).checked_sub(all.as_ptr() as usize)?;
+    (at <= from).then(|| all.slice(at..at + bytes.len()))
 }
 
 pub(super) fn text<T: for<'a> From<&'a str>>(bytes: &[u8]) -> Option<T> {
@@ -174,7 +184,7 @@ fn low_bits(number: usize) -> u8 {
     u8::try_from(number & 0x7f).unwrap_or_default()
 }
 
-pub(super) fn get_number(bytes: &mut Bytes) -> Option<usize> {
+pub(super) fn get_number(bytes: &mut &[u8]) -> Option<usize> {
     let mut number = 0;
     for shift in (0..usize::BITS).step_by(7) {
         let byte = bytes.try_get_u8().ok()?;
@@ -186,19 +196,19 @@ pub(super) fn get_number(bytes: &mut Bytes) -> Option<usize> {
     None
 }
 
-pub(super) fn get(bytes: &mut Bytes) -> Option<Bytes> {
+pub(super) fn get<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = get_number(bytes)?;
-    (length <= bytes.len()).then(|| bytes.split_to(length))
+    bytes.split_off(..length)
 }
 
-pub(super) fn get_optional(bytes: &mut Bytes) -> Option<Option<Bytes>> {
+pub(super) fn get_optional<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     match get_number(bytes)? {
         0 => Some(None),
-        length => (length - 1 <= bytes.len()).then(|| Some(bytes.split_to(length - 1))),
+        length => bytes.split_off(..length - 1).map(Some),
     }
 }
 
-pub(super) fn array<const N: usize>(bytes: &mut Bytes) -> Option<[u8; N]> {
+pub(super) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let mut array = [0; N];
     bytes.try_copy_to_slice(&mut array).ok()?;
     Some(array)
@@ -304,8 +314,8 @@ mod tests {
             let mut out = Vec::new();
             put_number(&mut out, number);
             assert_eq!(out.len(), length);
-            assert_eq!(get_number(&mut Bytes::from(out)), Some(number));
+            assert_eq!(get_number(&mut &*out), Some(number));
         }
-        assert_eq!(get_number(&mut Bytes::from_static(&[0x80; 11])), None);
+        assert_eq!(get_number(&mut [0x80; 11].as_slice()), None);
     }
 }

@@ -10,10 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::background::Left;
+use super::stored::History;
 use crate::webhook::WebhookId;
 
 /// Ends that one worker remembers: a minute of a busy one, or hours of most, in less than a mebibyte.
 const ENDS_MAX: usize = 8_192;
+/// Ends after failed attempts, which are remembered with them: two mebibytes at worst. Apart, so that
+/// what went well does not push out what an operator asks about.
+const ROUGH_ENDS_MAX: usize = 1_024;
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub enum End {
     Refused,
     /// Its sender was told to try again.
     Withdrawn,
+    /// Another webhook with its dedupe key was accepted before, and it is that one's repeat.
+    Duplicate,
 }
 
 impl End {
@@ -34,6 +40,7 @@ impl End {
             Self::Delivered => "delivered",
             Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
+            Self::Duplicate => "duplicate",
         }
     }
 }
@@ -45,18 +52,40 @@ pub(super) struct Recent(Mutex<Memory>);
 #[derive(Debug, Default)]
 struct Memory {
     /// Those that are carried, each in its place.
-    carried: Vec<Option<Left>>,
+    carried: Vec<Option<Carried>>,
     free: Vec<usize>,
-    /// Oldest first.
-    ends: VecDeque<Ended>,
+    /// Of those that ended with their first attempt; oldest first.
+    smooth: VecDeque<Ended>,
+    /// Of the others.
+    rough: VecDeque<Ended>,
 }
 
-#[derive(Debug)]
-struct Ended {
-    name: Left,
-    end: End,
-    attempts: u32,
-    at: Instant,
+/// How far a delivery has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    /// That ended.
+    pub(super) attempts: u32,
+    /// How they failed.
+    pub(super) history: History,
+    /// When the next one is due.
+    pub(super) due: Option<Instant>,
+}
+
+/// A delivery whose sender waits.
+#[derive(Clone, Debug)]
+pub(super) struct Carried {
+    pub(super) name: Left,
+    pub(super) progress: Progress,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) name: Left,
+    pub(super) end: End,
+    pub(super) attempts: u32,
+    pub(super) history: History,
+    pub(super) at: Instant,
 }
 
 /// A delivery in the hands of its sender's task, until it is dropped.
@@ -76,7 +105,10 @@ impl Recent {
             memory.carried.len() - 1
         });
         if let Some(free) = memory.carried.get_mut(place) {
-            *free = Some(name);
+            *free = Some(Carried {
+                name,
+                progress: Progress::default(),
+            });
         }
         drop(memory);
         Carrying {
@@ -86,33 +118,40 @@ impl Recent {
     }
 
     /// A delivery has ended.
-    pub(super) fn end(&self, name: Left, end: End, attempts: u32) {
+    pub(super) fn end(&self, name: Left, end: End, attempts: u32, history: History) {
         let at = Instant::now();
-        let mut memory = self.memory();
-        if memory.ends.len() >= ENDS_MAX {
-            memory.ends.pop_front();
-        }
-        memory.ends.push_back(Ended {
+        let ended = Ended {
             name,
             end,
             attempts,
+            history,
             at,
-        });
+        };
+        let mut memory = self.memory();
+        let Memory { smooth, rough, .. } = &mut *memory;
+        let (ends, max) = match ended.history.tried() {
+            [] => (smooth, ENDS_MAX),
+            _ => (rough, ROUGH_ENDS_MAX),
+        };
+        if ends.len() >= max {
+            ends.pop_front();
+        }
+        ends.push_back(ended);
     }
 
-    /// The deliveries of a webhook whose senders wait.
-    pub(super) fn carried(&self, id: WebhookId) -> Vec<Left> {
-        let memory = self.memory();
-        let carried = memory.carried.iter().flatten();
-        carried.filter(|name| name.id == id).cloned().collect()
+    /// All whose senders wait.
+    pub(super) fn all_carried(&self) -> Vec<Carried> {
+        self.memory().carried.iter().flatten().cloned().collect()
     }
 
-    /// How the deliveries of a webhook ended, with the number of attempts, and when.
-    pub(super) fn ends(&self, id: WebhookId) -> Vec<(Left, End, u32, Instant)> {
+    /// How the deliveries of a webhook ended, the last end last.
+    pub(super) fn ends(&self, id: WebhookId) -> Vec<Ended> {
         let memory = self.memory();
-        let ends = memory.ends.iter().filter(|ended| ended.name.id == id);
-        let told = ends.map(|ended| (ended.name.clone(), ended.end, ended.attempts, ended.at));
-        told.collect()
+        let ends = memory.smooth.iter().chain(&memory.rough);
+        let mut ends: Vec<Ended> = ends.filter(|ended| ended.name.id == id).cloned().collect();
+        drop(memory);
+        ends.sort_by_key(|ended| ended.at);
+        ends
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -122,12 +161,27 @@ impl Recent {
 }
 
 impl Carrying {
-    /// Into other hands, or to its end: how to name it.
-    pub(super) fn let_go(&mut self) -> Option<Left> {
+    /// Into other hands, or to its end: what was seen of it.
+    pub(super) fn let_go(&mut self) -> Option<Carried> {
         let place = self.place.take()?;
         let mut memory = self.recent.memory();
         memory.free.push(place);
         memory.carried.get_mut(place)?.take()
+    }
+
+    /// An attempt has failed.
+    pub(super) fn tell(&self, progress: Progress) {
+        let mut memory = self.recent.memory();
+        let place = self.place.and_then(|place| memory.carried.get_mut(place));
+        if let Some(Some(carried)) = place {
+            carried.progress = progress;
+        }
+    }
+
+    /// What operators see of it.
+    pub(super) fn seen(&self) -> Option<Carried> {
+        let memory = self.recent.memory();
+        memory.carried.get(self.place?)?.clone()
     }
 }
 
@@ -139,6 +193,8 @@ impl Drop for Carrying {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::webhook::Arrival;
 
@@ -151,7 +207,8 @@ mod tests {
     }
 
     fn is_carried(recent: &Recent, name: &Left) -> bool {
-        recent.carried(name.id).contains(name)
+        let carried = recent.all_carried();
+        carried.iter().any(|carried| carried.name == *name)
     }
 
     #[test]
@@ -162,8 +219,9 @@ mod tests {
         let other = recent.carry(second.clone());
 
         assert!(is_carried(&recent, &first));
-        assert_eq!(carrying.let_go(), Some(first.clone()));
-        assert_eq!(carrying.let_go(), None);
+        let gone = carrying.let_go();
+        assert_eq!(gone.map(|carried| carried.name), Some(first.clone()));
+        assert!(carrying.let_go().is_none());
         assert!(!is_carried(&recent, &first));
         let _third = recent.carry(third.clone());
         drop(carrying);
@@ -174,25 +232,65 @@ mod tests {
         assert_eq!(recent.memory().carried.len(), 2);
     }
 
+    fn ends(recent: &Recent, id: WebhookId) -> Vec<(End, u32, usize)> {
+        let ends = recent.ends(id).into_iter();
+        ends.map(|ended| (ended.end, ended.attempts, ended.history.tried().len()))
+            .collect()
+    }
+
     #[test]
     fn the_last_ends_are_remembered_and_older_ones_forgotten() {
         let recent = Recent::default();
         let (first, second) = (name(), name());
-        recent.end(first.clone(), End::Delivered, 2);
-        recent.end(second.clone(), End::Withdrawn, 1);
+        let smooth = History::default;
+        recent.end(first.clone(), End::Delivered, 1, smooth());
+        recent.end(second.clone(), End::Withdrawn, 1, smooth());
         for _ in 2..ENDS_MAX {
-            recent.end(name(), End::Refused, 1);
+            recent.end(name(), End::Refused, 1, smooth());
         }
-        let told = |id| {
-            let ends = recent.ends(id).into_iter();
-            ends.map(|(_, end, attempts, _)| (end, attempts))
-                .collect::<Vec<_>>()
-        };
 
-        assert_eq!(told(first.id), [(End::Delivered, 2)]);
-        recent.end(name(), End::Delivered, 1);
+        assert_eq!(ends(&recent, first.id), [(End::Delivered, 1, 0)]);
+        recent.end(name(), End::Delivered, 1, smooth());
 
-        assert_eq!(told(first.id), []);
-        assert_eq!(told(second.id), [(End::Withdrawn, 1)]);
+        assert_eq!(ends(&recent, first.id), []);
+        assert_eq!(ends(&recent, second.id), [(End::Withdrawn, 1, 0)]);
+    }
+
+    #[test]
+    fn what_ended_after_failures_is_not_pushed_out_by_what_went_well() {
+        let recent = Recent::default();
+        let rough = name();
+        let mut history = History::default();
+        history.add(1, Duration::ZERO, "answered 503");
+        recent.end(rough.clone(), End::Delivered, 2, history.clone());
+
+        for _ in 0..=ENDS_MAX {
+            recent.end(name(), End::Delivered, 1, History::default());
+        }
+        assert_eq!(ends(&recent, rough.id), [(End::Delivered, 2, 1)]);
+        for _ in 0..ROUGH_ENDS_MAX {
+            recent.end(name(), End::Withdrawn, 1, history.clone());
+        }
+        assert_eq!(ends(&recent, rough.id), []);
+    }
+
+    #[test]
+    fn what_is_carried_tells_how_its_attempts_failed() {
+        let recent = Arc::new(Recent::default());
+        let carrying = recent.carry(name());
+        let mut history = History::default();
+        history.add(1, Duration::ZERO, "answered 503");
+
+        carrying.tell(Progress {
+            attempts: 1,
+            history,
+            due: None,
+        });
+
+        let seen = carrying.seen().unwrap().progress;
+        assert_eq!(
+            (seen.attempts, seen.history.last_reason()),
+            (1, "answered 503")
+        );
     }
 }

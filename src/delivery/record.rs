@@ -80,14 +80,14 @@ impl Record {
         let (length, rest) = row.split_first_chunk()?;
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         let (head, packed) = rest.split_at_checked(length)?;
-        let mut head = Bytes::copy_from_slice(head);
+        let mut head = head;
         if head.try_get_u8().ok()? != VERSION {
             return None;
         }
-        let route = text(&get(&mut head)?)?;
+        let route = text(get(&mut head)?)?;
         let (overlay, seal) = get_overlay(&mut head)?;
         let state = match state {
-            Some(state) => State::from_bytes(&mut Bytes::copy_from_slice(state))?,
+            Some(mut state) => State::from_bytes(&mut state)?,
             None => State::from_bytes(&mut head)?,
         };
         let record = Self {
@@ -130,11 +130,11 @@ impl State {
         out
     }
 
-    fn from_bytes(bytes: &mut Bytes) -> Option<Self> {
+    fn from_bytes(bytes: &mut &[u8]) -> Option<Self> {
         if bytes.try_get_u8().ok()? != VERSION {
             return None;
         }
-        let upstream = text(&get(bytes)?)?;
+        let upstream = text(get(bytes)?)?;
         let attempts = u32::from_le_bytes(array(bytes)?);
         let spent = u32::from_le_bytes(array(bytes)?);
         let (since, due) = (get_time(bytes)?, get_time(bytes)?);
@@ -143,7 +143,7 @@ impl State {
             tried.push(Tried {
                 attempt: u32::from_le_bytes(array(bytes)?),
                 after: get_time(bytes)?,
-                reason: text(&get(bytes)?)?,
+                reason: text(get(bytes)?)?,
             });
         }
         let reason = get_optional(bytes)?;
@@ -151,7 +151,7 @@ impl State {
         let dead = match reason {
             None => None,
             Some(reason) => Some(Dead {
-                reason: text(&reason)?,
+                reason: text(reason)?,
                 given_up,
             }),
         };
@@ -193,12 +193,12 @@ fn put_overlay(out: &mut Vec<u8>, overlay: &Overlay) {
     put(out, seal.map_or(b"", |seal| seal.id.as_bytes()));
 }
 
-fn get_overlay(bytes: &mut Bytes) -> Option<(Overlay, Option<Seals>)> {
+fn get_overlay(bytes: &mut &[u8]) -> Option<(Overlay, Option<Seals>)> {
     let mut overlay = Overlay::default();
     for _ in 0..get_number(bytes)? {
         let kind = bytes.try_get_u8().ok()?;
-        let name = HeaderName::from_bytes(&get(bytes)?).ok()?;
-        let value = HeaderValue::from_maybe_shared(get(bytes)?).ok()?;
+        let name = HeaderName::from_bytes(get(bytes)?).ok()?;
+        let value = HeaderValue::from_bytes(get(bytes)?).ok()?;
         overlay.changes.push(match kind {
             SET => Change::Set(name, value),
             ADD => Change::Add(name, value),
@@ -206,9 +206,9 @@ fn get_overlay(bytes: &mut Bytes) -> Option<(Overlay, Option<Seals>)> {
             _ => return None,
         });
     }
-    overlay.body = get_optional(bytes)?;
+    overlay.body = get_optional(bytes)?.map(Bytes::copy_from_slice);
     overlay.target = match get_optional(bytes)? {
-        Some(target) => Some(PathAndQuery::from_maybe_shared(target).ok()?),
+        Some(target) => Some(PathAndQuery::try_from(target).ok()?),
         None => None,
     };
     overlay.upstream = get_words(bytes)?;
@@ -217,13 +217,13 @@ fn get_overlay(bytes: &mut Bytes) -> Option<(Overlay, Option<Seals>)> {
     let ttl = get_time(bytes)?;
     overlay.dedupe = key.map(|key| Dedupe { key, ttl });
     let by = get_words(bytes)?;
-    let id = text(&get(bytes)?)?;
+    let id = text(get(bytes)?)?;
     Some((overlay, by.map(|by| (by, id))))
 }
 
-fn get_words(bytes: &mut Bytes) -> Option<Option<Box<str>>> {
+fn get_words(bytes: &mut &[u8]) -> Option<Option<Box<str>>> {
     Some(match get_optional(bytes)? {
-        Some(words) => Some(text(&words)?),
+        Some(words) => Some(text(words)?),
         None => None,
     })
 }
@@ -234,7 +234,7 @@ fn put_time(out: &mut Vec<u8>, time: Duration) {
     out.extend(ms.to_le_bytes());
 }
 
-fn get_time(bytes: &mut Bytes) -> Option<Duration> {
+fn get_time(bytes: &mut &[u8]) -> Option<Duration> {
     Some(Duration::from_millis(u64::from_le_bytes(array(bytes)?)))
 }
 

@@ -1,4 +1,4 @@
-//! What an attempt goes over: sockets, or the world of the simulation.
+//! What an attempt goes over: sockets, the world of the simulation, or nothing where all the rest is measured.
 
 use std::fmt;
 use std::future::Future;
@@ -12,8 +12,9 @@ use crate::telemetry::Telemetry;
 
 /// Makes attempts. Everything above it (buffer, schedule, order, breaker, hands, drain) is the same code
 /// whatever it goes over, so what holds in the simulation holds on the wire.
-pub(super) trait Road: fmt::Debug + Send + Sync + 'static {
-    /// Tries `delivery` once, over the connections of `worker`, until `not_after` at most.
+pub trait Road: fmt::Debug + Send + Sync + 'static {
+    /// Tries `delivery` once, over the connections of `worker`, until `not_after` at most. Dropping the
+    /// future ends the attempt.
     fn attempt(
         &self,
         delivery: &Delivery,
@@ -26,7 +27,7 @@ pub(super) trait Road: fmt::Debug + Send + Sync + 'static {
 
 /// The real one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sockets;
+pub struct Sockets;
 
 impl Road for Sockets {
     async fn attempt(

@@ -182,6 +182,14 @@ impl<T: Waits> Schedule<T> {
         timers.chain(ready).chain(parked)
     }
 
+    /// All that wait, to change what neither their lane nor their turn depends on.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let timers = self.timers.values_mut();
+        let lanes = self.lanes.values_mut();
+        let ready = lanes.flat_map(|lane| lane.ready.values_mut()).flatten();
+        timers.chain(ready).chain(self.parked.values_mut())
+    }
+
     /// How many wait, those that were taken not included.
     pub(super) fn len(&self) -> usize {
         let ready = self.lanes.values().flat_map(|lane| lane.ready.values());

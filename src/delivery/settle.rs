@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use super::background::{Left, Worker};
 use super::dead::Home;
-use super::outcome::Outcome;
+use super::outcome::{self, Outcome};
 use super::recent::End;
 use super::record::Dead;
 use super::road::Road;
 use super::stored::Stored;
 use super::{Delivery, Next, Promise};
-use crate::telemetry::Event;
+use crate::telemetry::{EndEvent, Event};
 
 impl<R: Road> Worker<R> {
     /// After an attempt that no sender waits for.
@@ -40,12 +40,15 @@ impl<R: Road> Worker<R> {
                 return self.tell_fill();
             }
             Outcome::Final(answer) => {
-                return self.end(delivery, &format!("answered {}", answer.status.as_u16()));
+                return self.end(delivery, &outcome::answered_finally(answer.status));
             }
             Outcome::Failed(failed) => failed,
         };
         match delivery.after_failure(failed.retry_after) {
-            Next::GiveUp => self.end(delivery, &failed.reason),
+            Next::GiveUp => {
+                let reason = delivery.given_up(&failed.reason);
+                self.end(delivery, &reason);
+            }
             Next::RetryIn(delay) => {
                 let due = Instant::now() + delay;
                 if delivery.promise == Promise::Open && due >= delivery.deadline() {
@@ -69,7 +72,9 @@ impl<R: Road> Worker<R> {
     }
 
     fn ended(&self, end: End, delivery: &Delivery) {
-        self.recent.end(Left::of(delivery), end, delivery.attempts);
+        let history = delivery.history.clone();
+        let name = Left::of(delivery);
+        self.recent.end(name, end, delivery.attempts, history);
     }
 
     pub(super) fn leave(&self, delivery: &Stored) {
@@ -79,11 +84,11 @@ impl<R: Road> Worker<R> {
     }
 
     pub(super) fn lose(&self, name: &Left) {
-        self.telemetry.emit(&Event::LeftBehind {
+        self.telemetry.emit(&Event::End(EndEvent::LeftBehind {
             id: name.id,
             route: &name.route,
             upstream: &name.upstream,
-        });
+        }));
     }
 
     /// Gives a delivery up whose sender was told that we have it.
@@ -102,8 +107,7 @@ impl<R: Road> Worker<R> {
         let arrival = delivery.webhook.arrival;
         let given_up = arrival.wall() + arrival.instant.elapsed();
         let mut stored = Stored::new(delivery);
-        // Who comes after it goes on.
-        stored.place = None;
+        stored.leave_line();
         stored.promise = Promise::Held;
         let dead = Dead {
             reason: reason.into(),

@@ -3,6 +3,7 @@
 //! This is what a storage keeps: id, route and upstream, the webhook's bytes, what is laid over them,
 //! the attempts so far, and (in the schedule) when it is due.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,26 +37,37 @@ pub struct Tried {
     pub reason: Box<str>,
 }
 
-/// The last failed attempts, oldest first.
+/// The last failed attempts, oldest first; a clone shares them. Nothing is allocated before the first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct History(Vec<Tried>);
+pub(super) struct History(Option<Arc<[Tried]>>);
 
 impl History {
+    pub(super) fn of(tried: Vec<Tried>) -> Self {
+        Self((!tried.is_empty()).then(|| tried.into()))
+    }
+
     pub(super) fn add(&mut self, attempt: u32, after: Duration, reason: &str) {
-        if self.0.len() >= TRIED_MAX {
-            self.0.remove(0);
-        }
+        let before = self.tried();
+        let oldest = usize::from(before.len() >= TRIED_MAX);
         let end = reason.floor_char_boundary(REASON_BYTES_MAX);
         let reason = reason.get(..end).unwrap_or_default().into();
-        self.0.push(Tried {
+        let last = Tried {
             attempt,
             after,
             reason,
-        });
+        };
+        let kept = before.iter().skip(oldest).cloned();
+        let all = kept.chain([last]).collect();
+        self.0 = Some(all);
     }
 
     pub(super) fn tried(&self) -> &[Tried] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Why the last attempt failed; empty where none has.
+    pub(super) fn last_reason(&self) -> &str {
+        self.tried().last().map_or("", |tried| &*tried.reason)
     }
 }
 
@@ -66,24 +78,51 @@ pub(super) struct Stored {
     pub(super) packed: Packed,
     /// When the webhook arrived.
     pub(super) arrival: Instant,
-    /// Nothing is the overlay that changes nothing.
-    overlay: Option<Box<Overlay>>,
     pub(super) upstream: Arc<Upstream>,
     pub(super) contract: Arc<Contract>,
-    /// What its policy counts from.
-    pub(super) since: Instant,
     pub(super) attempts: u32,
-    pub(super) spent: u32,
-    pub(super) history: History,
     pub(super) promise: Promise,
-    reservation: Option<Box<Reservation>>,
-    pub(super) place: Option<Box<Place>>,
-    /// What plugins remember of the webhook, once all of its deliveries are accepted.
-    writes: Option<Writes>,
     /// Only a dead letter may have none.
     pub(super) permit: Option<Permit>,
     /// Its row in the spool, written or not; none without a spool.
     pub(super) entry: Option<Arc<Entry>>,
+    /// Nothing where all of it is nothing.
+    more: Option<Box<More>>,
+}
+
+/// What most deliveries that wait have none of: a million wait because an upstream is away, and hardly one
+/// of them has been attempted then.
+#[derive(Debug, Default)]
+struct More {
+    /// Nothing is the overlay that changes nothing.
+    overlay: Option<Box<Overlay>>,
+    history: History,
+    /// When, and after how many attempts.
+    replayed: Option<(Instant, u32)>,
+    reservation: Option<Box<Reservation>>,
+    place: Option<Box<Place>>,
+    /// What plugins remember of the webhook, once all of its deliveries are accepted.
+    writes: Option<Writes>,
+}
+
+impl More {
+    fn boxed(self) -> Option<Box<Self>> {
+        let Self {
+            overlay,
+            history,
+            replayed,
+            reservation,
+            place,
+            writes,
+        } = &self;
+        let is_nothing = overlay.is_none()
+            && history.0.is_none()
+            && replayed.is_none()
+            && reservation.is_none()
+            && place.is_none()
+            && writes.is_none();
+        (!is_nothing).then(|| Box::new(self))
+    }
 }
 
 impl Stored {
@@ -104,23 +143,26 @@ impl Stored {
             // What siblings share was counted for all of them.
             permit.shrink(packed.len() + overlay_weight(&overlay));
         }
-        Self {
-            id: webhook.id,
-            packed,
-            arrival: webhook.arrival.instant,
-            overlay: (overlay != Overlay::default()).then(|| Box::new(overlay)),
-            upstream: delivery.upstream,
-            contract: delivery.contract,
-            since: delivery.since,
-            attempts: delivery.attempts,
-            spent: delivery.spent,
+        let arrival = webhook.arrival.instant;
+        let more = More {
+            overlay: boxed(overlay),
             history: delivery.history,
-            promise: delivery.promise,
+            replayed: (delivery.since != arrival).then_some((delivery.since, delivery.spent)),
             reservation: delivery.reservation.map(Box::new),
             place: delivery.place,
             writes: delivery.writes,
+        };
+        Self {
+            id: webhook.id,
+            packed,
+            arrival,
+            upstream: delivery.upstream,
+            contract: delivery.contract,
+            attempts: delivery.attempts,
+            promise: delivery.promise,
             permit: Some(permit),
             entry: delivery.entry,
+            more: more.boxed(),
         }
     }
 
@@ -138,25 +180,29 @@ impl Stored {
         let place = overlay.ordering_key.as_ref();
         let place = place.filter(|_| state.dead.is_none());
         let place = place.map(|key| Box::new(contract.share.lines().join(upstream.name(), key)));
+        let is_replayed = state.spent > 0 || !state.since.is_zero();
+        let more = More {
+            overlay: boxed(overlay),
+            history: History::of(state.tried),
+            replayed: is_replayed.then(|| (arrival + state.since, state.spent)),
+            place,
+            ..More::default()
+        };
         let mut stored = Self {
             id: packed.id()?,
             packed,
             arrival,
-            overlay: (overlay != Overlay::default()).then(|| Box::new(overlay)),
-            since: arrival + state.since,
             attempts: state.attempts,
-            spent: state.spent,
-            history: History(state.tried),
             promise: Promise::Held,
-            reservation: None,
-            place,
-            writes: None,
             permit: None,
             entry: Some(entry),
             upstream,
             contract,
+            more: more.boxed(),
         };
-        stored.webhook()?;
+        stored
+            .webhook()
+            .filter(|webhook| webhook.fields.are_sound())?;
         if state.dead.is_none() {
             let permit = stored.contract.share.restore(stored.weight());
             stored.permit = Some(permit);
@@ -167,12 +213,60 @@ impl Stored {
     /// Its sender has been told that we have it.
     pub(super) fn accept(&mut self) {
         self.promise = Promise::Held;
-        if let Some(reservation) = self.reservation.take() {
+        let Some(more) = &mut self.more else { return };
+        if let Some(reservation) = more.reservation.take() {
             reservation.keep();
         }
-        if let Some(writes) = self.writes.take() {
+        if let Some(writes) = more.writes.take() {
             writes.keep();
         }
+    }
+
+    /// It has all the time and all the attempts of a new one, from `now` on.
+    pub(super) fn renew(&mut self, now: Instant) {
+        let attempts = self.attempts;
+        self.more.get_or_insert_default().replayed = Some((now, attempts));
+    }
+
+    /// It goes to the upstream of its upstream's name, if there is one.
+    pub(super) fn go_by(&mut self, upstreams: &BTreeMap<Arc<str>, Arc<Upstream>>) {
+        if let Some(upstream) = upstreams.get(self.upstream.name())
+            && !Arc::ptr_eq(upstream, &self.upstream)
+        {
+            self.upstream = Arc::clone(upstream);
+        }
+    }
+
+    /// Who comes after it goes on.
+    pub(super) fn leave_line(&mut self) {
+        if let Some(more) = &mut self.more {
+            more.place = None;
+        }
+    }
+
+    /// Where it stands, if it must go in order.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.more.as_ref()?.place.as_deref()
+    }
+
+    /// How its last attempts failed.
+    pub(super) fn tried(&self) -> &[Tried] {
+        let more = self.more.as_ref();
+        more.map_or(&[], |more| more.history.tried())
+    }
+
+    /// The same, to be kept by somebody else.
+    pub(super) fn history(&self) -> History {
+        let more = self.more.as_ref();
+        more.map(|more| more.history.clone()).unwrap_or_default()
+    }
+
+    fn overlay(&self) -> Option<&Overlay> {
+        self.more.as_ref()?.overlay.as_deref()
+    }
+
+    fn replayed(&self) -> Option<(Instant, u32)> {
+        self.more.as_ref()?.replayed
     }
 
     /// Whether it is on disk, or soon will be.
@@ -180,15 +274,21 @@ impl Stored {
         self.entry.as_ref().is_some_and(|entry| entry.is_asked())
     }
 
+    /// Whether it is on disk.
+    pub(super) fn is_kept(&self) -> bool {
+        self.entry.as_ref().is_some_and(|entry| entry.is_kept())
+    }
+
     /// What has become of it; due at that moment, or dead.
     pub(super) fn state(&self, due: Instant, dead: Option<Dead>) -> State {
+        let (since, spent) = self.replayed().unwrap_or((self.arrival, 0));
         State {
             upstream: Arc::clone(self.upstream.name()),
             attempts: self.attempts,
-            spent: self.spent,
-            since: self.since.saturating_duration_since(self.arrival),
+            spent,
+            since: since.saturating_duration_since(self.arrival),
             due: due.saturating_duration_since(self.arrival),
-            tried: self.history.0.clone(),
+            tried: self.tried().to_vec(),
             dead,
         }
     }
@@ -196,27 +296,29 @@ impl Stored {
     /// All that a spool keeps of it.
     pub(super) fn row(&self, state: &State) -> Row {
         let nothing = Overlay::default();
-        let overlay = self.overlay.as_deref().unwrap_or(&nothing);
+        let overlay = self.overlay().unwrap_or(&nothing);
         record::row(&self.contract.meters.name, overlay, state, &self.packed)
     }
 
     /// Ready for an attempt; nothing if it holds no place, or is no webhook any more.
     pub(super) fn wake(self) -> Option<Delivery> {
         let webhook = self.webhook()?;
+        let more = self.more.map(|more| *more).unwrap_or_default();
+        let (since, spent) = more.replayed.unwrap_or((self.arrival, 0));
         Some(Delivery {
             webhook: Arc::new(webhook),
             origin: Origin::Packed(self.packed),
-            overlay: self.overlay.map(|overlay| *overlay).unwrap_or_default(),
+            overlay: more.overlay.map(|overlay| *overlay).unwrap_or_default(),
             upstream: self.upstream,
             contract: self.contract,
-            since: self.since,
+            since,
             attempts: self.attempts,
-            spent: self.spent,
-            history: self.history,
+            spent,
+            history: more.history,
             promise: self.promise,
-            reservation: self.reservation.map(|reservation| *reservation),
-            place: self.place,
-            writes: self.writes,
+            reservation: more.reservation.map(|reservation| *reservation),
+            place: more.place,
+            writes: more.writes,
             permit: self.permit?,
             entry: self.entry,
         })
@@ -240,8 +342,12 @@ impl Stored {
     /// Bytes that it holds.
     pub(super) fn weight(&self) -> usize {
         let nothing = Overlay::default();
-        self.packed.len() + overlay_weight(self.overlay.as_deref().unwrap_or(&nothing))
+        self.packed.len() + overlay_weight(self.overlay().unwrap_or(&nothing))
     }
+}
+
+fn boxed(overlay: Overlay) -> Option<Box<Overlay>> {
+    (overlay != Overlay::default()).then(|| Box::new(overlay))
 }
 
 impl Waits for Box<Stored> {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::background::Worker;
+use super::held::{Found, Whereabouts};
 use super::packed::Packed;
 use super::record::{Dead, Record};
 use super::road::Road;
@@ -81,6 +82,20 @@ impl TakenUp {
         let deliveries = taken.stranded.len();
         telemetry.emit(&Event::Spool(SpoolEvent::StrandedInAll { deliveries }));
         taken
+    }
+
+    /// What is known of a delivery that has no place; none where its bytes are not known to this version.
+    #[must_use]
+    pub fn stranded(row: &FoundRow) -> Option<Found> {
+        let (Record { route, state, .. }, packed) = Record::read(&row.row, row.state.as_deref())?;
+        Some(Found {
+            id: packed.id()?,
+            upstream: state.upstream,
+            route: route.into(),
+            whereabouts: Whereabouts::Stranded,
+            attempts: state.attempts,
+            tried: state.tried,
+        })
     }
 
     /// How many wait, and how many are dead letters.

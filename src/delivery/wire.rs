@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::addresses;
 use super::outcome::Fault;
+use super::{addresses, distrust};
 
 /// Connected, and through the handshake.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Dial {
         };
         match connector.connect(name.clone(), tcp).await {
             Ok(tls) => Ok(Wire::Tls(Box::new(tls))),
-            Err(error) => Err((Fault::Tls, error.to_string().into())),
+            Err(error) => Err((Fault::Tls, distrust::words(&error, &self.host).into())),
         }
     }
 

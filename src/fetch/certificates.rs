@@ -2,6 +2,7 @@
 //! when they are whose they should be, in their time, and signed by somebody whom we trust.
 
 use std::collections::BTreeMap;
+use std::iter::repeat;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
@@ -31,7 +32,7 @@ impl Source {
         let due = Instant::now() + settings.refresh;
         let source = Self::new(settings, catalog, key, due);
         for (url, pem) in kept {
-            if let Ok(key) = public_key(&source.settings, certified, pem.as_bytes()) {
+            if let Ok(key) = public_key(&source.settings, certified, &url, pem.as_bytes()) {
                 source
                     .key
                     .settle_certificate(&url, Ok(Some(key)), Instant::now());
@@ -51,7 +52,7 @@ impl Source {
             return;
         }
         self.certificates().retain(|url, pem| {
-            let is_believed = public_key(&self.settings, certified, pem.as_bytes()).is_ok();
+            let is_believed = public_key(&self.settings, certified, url, pem.as_bytes()).is_ok();
             if !is_believed {
                 self.key.settle_certificate(url, Ok(None), now);
             }
@@ -74,7 +75,8 @@ impl Source {
             Err(why) => Err(Unfetched::Refused(why)),
         };
         let believed = fetched.and_then(|pem| {
-            let key = public_key(&self.settings, certified, &pem).map_err(Unfetched::Refused)?;
+            let key =
+                public_key(&self.settings, certified, url, &pem).map_err(Unfetched::Refused)?;
             Ok((key, String::from_utf8_lossy(&pem).into_owned()))
         });
         let (now, source) = (Instant::now(), url);
@@ -116,9 +118,16 @@ impl Source {
 /// The key of a certificate that we believe: the first of the file, with those behind it that lead to
 /// somebody whom we trust.
 ///
-/// AWS publishes the certificate alone. Where nothing leads anywhere, what vouches for it is the TLS of
-/// the host that it came from; name and time must be right all the same.
-fn public_key(settings: &Settings, certified: &Certified, pem: &[u8]) -> Result<Vec<u8>, String> {
+/// AWS publishes the certificate alone, and its own library takes nothing else and asks for name and time
+/// (`CertificateRetriever` of <https://github.com/aws/aws-sdk-java-v2>, with a published file in its tests).
+/// Where nothing leads anywhere, what vouches for it is the TLS of the host that it came from; name and time
+/// must be right all the same.
+fn public_key(
+    settings: &Settings,
+    certified: &Certified,
+    url: &str,
+    pem: &[u8],
+) -> Result<Vec<u8>, String> {
     let none = || "is no certificate in PEM".to_owned();
     let mut chain = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
@@ -127,16 +136,12 @@ fn public_key(settings: &Settings, certified: &Certified, pem: &[u8]) -> Result<
     let first = chain.next().ok_or_else(none)?;
     let others: Vec<_> = chain.collect();
     let certificate = webpki::EndEntityCert::try_from(&first).map_err(|_damaged| none())?;
-    let names = certified.names.iter();
-    let mut names = names.filter_map(|name| ServerName::try_from(name.as_str()).ok());
+    let names: Vec<String> = certified.names.iter().map(|name| at(name, url)).collect();
     let name = names
+        .iter()
+        .filter_map(|name| ServerName::try_from(name.as_str()).ok())
         .find(|name| certificate.verify_is_valid_for_subject_name(name).is_ok())
-        .ok_or_else(|| {
-            format!(
-                "is a certificate of others than {}",
-                certified.names.join(", ")
-            )
-        })?;
+        .ok_or_else(|| format!("is a certificate of others than {}", names.join(", ")))?;
     let judged = verifier(settings.ca.as_deref())?.verify_server_cert(
         &first,
         &others,
@@ -155,6 +160,17 @@ fn public_key(settings: &Settings, certified: &Certified, pem: &[u8]) -> Result<
         }
     }
     Ok(certificate.subject_public_key_info().to_vec())
+}
+
+/// A name in which `*` is the label that the URL's host has at the same place.
+fn at(name: &str, url: &str) -> String {
+    let host = url.split('/').nth(2).unwrap_or_default();
+    let labels = name.split('.').zip(host.split('.').chain(repeat("")));
+    let labels = labels.map(|(label, of_host)| match label {
+        "*" => of_host,
+        label => label,
+    });
+    labels.collect::<Vec<_>>().join(".")
 }
 
 /// Who trusts the authorities in `ca` and no others, or those of the platform.

@@ -5,6 +5,7 @@
 //! why not, and the cause is in the log under the id that the answer carries.
 
 mod head;
+mod memory;
 mod reply;
 mod sender;
 
@@ -14,7 +15,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use http::StatusCode;
 use ipnet::IpNet;
+use tokio::time::Instant;
 
 use crate::delivery::{Acknowledgement, Contract, Dispatch};
 use crate::fetch::Confirmation;
@@ -24,7 +27,8 @@ use crate::route::{Found, Table};
 use crate::telemetry::{Event, RouteMeters, Telemetry};
 use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 use head::Head;
-use reply::Reply;
+pub use memory::{Ended, Memory};
+use reply::{Reply, Taken};
 
 /// One route, compiled: what it takes, who judges it, where it goes.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub struct Route {
     pub chain: Chain,
     /// Where its webhooks go, and what a 2xx means.
     pub contract: Arc<Contract>,
+    /// The status by which its sender knows success; none where it takes every 2xx for one.
+    pub success: Option<StatusCode>,
     /// The names of its upstreams, as plugins may use them.
     pub upstreams: Vec<Arc<str>>,
     /// What its sender may have us confirm.
@@ -91,6 +97,7 @@ pub struct Gate {
     routes: Arc<ArcSwap<Routes>>,
     dispatch: Dispatch,
     telemetry: Telemetry,
+    memory: Arc<Memory>,
 }
 
 impl Gate {
@@ -101,7 +108,14 @@ impl Gate {
             routes,
             dispatch,
             telemetry,
+            memory: Arc::default(),
         }
+    }
+
+    /// How the calls ended that came to no delivery.
+    #[must_use]
+    pub fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory)
     }
 
     /// From a head to a route: everything that needs neither the body nor a plugin.
@@ -128,7 +142,7 @@ impl Gate {
                 scheme: origin.scheme,
                 route,
             }),
-            Err(reply) => Err(self.refused(reply, id, origin.address)),
+            Err(reply) => Err(self.refused(reply, id, origin.address, None)),
         }
     }
 
@@ -136,14 +150,15 @@ impl Gate {
     #[must_use]
     pub fn unread(&self, call: &Call, why: Unread) -> Response {
         let reply = Reply::Unread(why, call.route.body_bytes_max);
-        self.refused(reply, call.id, call.sender)
+        let route = Some(Arc::clone(&call.route.name));
+        self.refused(reply, call.id, call.sender, route)
     }
 
     /// Answers bytes that are no head.
     #[must_use]
     pub fn malformed(&self, why: Malformed, peer: SocketAddr) -> Response {
         let id = WebhookId::new(Arrival::now());
-        self.refused(Reply::Malformed(why), id, peer.ip().to_canonical())
+        self.refused(Reply::Malformed(why), id, peer.ip().to_canonical(), None)
     }
 
     /// Answers a call whose body is there.
@@ -182,7 +197,32 @@ impl Gate {
             reason: reason.as_deref(),
             took: arrival.instant.elapsed(),
         });
+        if !reply.is_in_delivery() {
+            let route = Some(Arc::clone(&route.name));
+            self.remember(&reply, id, route, plugin, reason);
+        }
         reply.into_response(id)
+    }
+
+    /// Who asks where the webhook is hears how it ended.
+    fn remember(
+        &self,
+        reply: &Reply,
+        id: WebhookId,
+        route: Option<Arc<str>>,
+        plugin: Option<Arc<str>>,
+        reason: Option<String>,
+    ) {
+        let ended = Ended {
+            id,
+            route,
+            outcome: reply.outcome(),
+            status: Some(reply.status().as_u16()),
+            plugin,
+            reason: None,
+            at: Instant::now(),
+        };
+        self.memory.add(ended, reason);
     }
 
     fn route_of(
@@ -203,13 +243,21 @@ impl Gate {
         }
     }
 
-    fn refused(&self, reply: Reply, id: WebhookId, sender: IpAddr) -> Response {
+    fn refused(
+        &self,
+        reply: Reply,
+        id: WebhookId,
+        sender: IpAddr,
+        route: Option<Arc<str>>,
+    ) -> Response {
+        let reason = reply.reason();
         self.telemetry.emit(&Event::Unrouted {
             id,
             sender,
             status: reply.status().as_u16(),
-            reason: &reply.reason(),
+            reason: &reason,
         });
+        self.remember(&reply, id, route, None, Some(reason));
         reply.into_response(id)
     }
 
@@ -247,7 +295,8 @@ impl Gate {
         {
             Ok(Verdict::Accepted(accepted)) => accepted,
             Ok(Verdict::Dropped { plugin, reason }) => {
-                return (Reply::Dropped, Some(plugin), Some(reason));
+                let reply = Reply::Taken(Taken::Dropped, route.success);
+                return (reply, Some(plugin), Some(reason));
             }
             Ok(Verdict::Rejected {
                 plugin,
@@ -269,10 +318,15 @@ impl Gate {
                 );
             }
         };
+        // All that have arrived are judged before the first of them is sent on: guests after guests and
+        // system calls after system calls find warm caches.
+        if !route.chain.is_empty() {
+            tokio::task::yield_now().await;
+        }
         let reply = match self.dispatch.hand_over(accepted, &route.contract).await {
             Acknowledgement::Answered(answer) => Reply::Answered(answer),
-            Acknowledgement::Held => Reply::Held,
-            Acknowledgement::Duplicate => Reply::Duplicate,
+            Acknowledgement::Held => Reply::Taken(Taken::Held, route.success),
+            Acknowledgement::Duplicate => Reply::Taken(Taken::Duplicate, route.success),
             Acknowledgement::Unkept { retry_after } => Reply::Unkept { retry_after },
             Acknowledgement::Full { retry_after } => Reply::Full { retry_after },
             Acknowledgement::Draining { .. } => Reply::Draining,

@@ -27,12 +27,8 @@ const SOON: Duration = Duration::from_secs(5);
 pub(super) enum Reply {
     /// An upstream answered, and the sender hears it.
     Answered(Answer),
-    /// In the buffer.
-    Held,
-    /// Accepted before under the same key.
-    Duplicate,
-    /// A filter did not want it.
-    Dropped,
+    /// We answer for it; with the status by which the route's sender knows success, where it knows one only.
+    Taken(Taken, Option<StatusCode>),
     /// A plugin answers itself, as in a handshake.
     Responded(plugin::Response),
     /// Nobody takes this host and path.
@@ -59,15 +55,27 @@ pub(super) enum Reply {
     Unavailable { cause: Cause, retry_after: Duration },
 }
 
+/// What we did with a webhook that its sender must not send again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// In the buffer.
+    Held,
+    /// Accepted before under the same key.
+    Duplicate,
+    /// A filter did not want it.
+    Dropped,
+}
+
 impl Reply {
     /// The whole table.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Answered(answer) => answer.status,
             Self::Responded(response) => response.status,
-            Self::Held => StatusCode::ACCEPTED,
-            // 200 and not 204: some providers take only 200 for success. It must not be sent again.
-            Self::Dropped | Self::Duplicate => StatusCode::OK,
+            Self::Taken(_, Some(success)) => *success,
+            Self::Taken(Taken::Held, None) => StatusCode::ACCEPTED,
+            // 200 and not 204: of senders that we do not know, some take only 200 for success.
+            Self::Taken(Taken::Dropped | Taken::Duplicate, None) => StatusCode::OK,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed(why) => why.status(),
@@ -85,9 +93,19 @@ impl Reply {
             Self::Unavailable { cause, .. } => match cause {
                 Cause::Timeout => StatusCode::GATEWAY_TIMEOUT,
                 Cause::Busy => StatusCode::SERVICE_UNAVAILABLE,
-                Cause::Unreachable | Cause::Failing(_) | Cause::Broken => StatusCode::BAD_GATEWAY,
+                Cause::Unreachable | Cause::Tls | Cause::Failing(_) | Cause::Broken => {
+                    StatusCode::BAD_GATEWAY
+                }
             },
         }
+    }
+
+    /// Whether the delivery room knows what became of it.
+    pub(super) fn is_in_delivery(&self) -> bool {
+        matches!(
+            self,
+            Self::Answered(_) | Self::Taken(Taken::Held | Taken::Duplicate, _)
+        )
     }
 
     /// The word for logs and metrics.
@@ -95,9 +113,9 @@ impl Reply {
         match self {
             Self::Answered(answer) if answer.status.is_success() => "delivered",
             Self::Answered(_) => "final",
-            Self::Held => "held",
-            Self::Duplicate => "duplicate",
-            Self::Dropped => "dropped",
+            Self::Taken(Taken::Held, _) => "held",
+            Self::Taken(Taken::Duplicate, _) => "duplicate",
+            Self::Taken(Taken::Dropped, _) => "dropped",
             Self::Responded(_) => "responded",
             Self::Rejected { .. } => "rejected",
             Self::PluginFailed { .. } => "failed",
@@ -153,7 +171,9 @@ impl Reply {
                 }
                 (ours, body)
             }
-            Self::Held | Self::Dropped | Self::Duplicate => {
+            // Who knows one status only may want nothing else either.
+            Self::Taken(_, Some(_)) => (ours, Bytes::new()),
+            Self::Taken(_, None) => {
                 let outcome = self.outcome();
                 ours.put("content-type", b"application/json");
                 let text = format!("{{\"id\":\"{id}\",\"outcome\":\"{outcome}\"}}\n");

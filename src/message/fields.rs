@@ -68,6 +68,13 @@ impl Fields {
         }
     }
 
+    /// Whether all of them are what RFC 9110, section 5 takes for fields: those from a disk may be anything.
+    #[must_use]
+    pub fn are_sound(&self) -> bool {
+        let mut fields = self.iter();
+        fields.all(|(name, value)| is_token(name.as_bytes()) && is_value(value))
+    }
+
     /// Adds all of `others` at the end.
     pub fn extend(&mut self, others: &Self) {
         let Ok(shift) = u32::try_from(self.block.len()) else {

@@ -33,14 +33,8 @@ impl LoadError {
     }
 }
 
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.reason {
-            Reason::Unreadable(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Its sentence says all: there is no `source` that would say it again.
+impl std::error::Error for LoadError {}
 
 /// Why a plugin cannot be loaded.
 #[derive(Debug)]
@@ -126,7 +120,7 @@ impl fmt::Display for LoadError {
         } = self;
         let it = format_args!("`{origin}`");
         match reason {
-            Reason::Unreadable(error) => write!(f, "cannot read {it}: {error}"),
+            Reason::Unreadable(error) => unreadable(f, origin, error),
             Reason::TooLarge(max) => {
                 write!(f, "{it} is too large: a plugin may have {}", size(*max))
             }
@@ -198,6 +192,16 @@ impl fmt::Display for LoadError {
             ),
             Reason::LifecycleFailed(detail) => write!(f, "{it} failed in lifecycle: {detail}"),
         }
+    }
+}
+
+fn unreadable(f: &mut fmt::Formatter<'_>, origin: &str, error: &io::Error) -> fmt::Result {
+    match error.kind() {
+        io::ErrorKind::NotFound => write!(
+            f,
+            "there is no file `{origin}`; build the component, or name another one"
+        ),
+        _ => write!(f, "cannot read `{origin}`: {error}"),
     }
 }
 

@@ -40,6 +40,7 @@ const SAMPLES: &[(&str, &str, &str)] = samples! [
     "openai", "response.completed", "openai.response.completed.json";
     "paddle", "transaction.completed", "paddle.transaction.completed.json";
     "pagerduty", "incident.triggered", "pagerduty.incident.triggered.json";
+    "pagerduty", "incident.acknowledged", "pagerduty.incident.acknowledged.json";
     "paypal", "PAYMENT.CAPTURE.COMPLETED", "paypal.PAYMENT.CAPTURE.COMPLETED.json";
     "resend", "email.delivered", "resend.email.delivered.json";
     "sendgrid", "delivered", "sendgrid.delivered.json";

@@ -1,28 +1,82 @@
 //! What operators see of dead letters and of what waits, and what they may do to them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::admin::{DeadLetterView, FoundView, TriedView, WebhookView};
+use super::Stranded;
+use crate::admin::{DeadLetterView, EndedView, FoundView, Page, TriedView, WebhookView, WhereView};
 use crate::config::Plan;
 use crate::delivery::{
-    DeadLetter, DeadLetters, Dispatch, Filter, Found, Replayed, Tried, Whereabouts,
+    DeadLetter, DeadLetters, Dispatch, Filter, Found, Held, Replayed, TakenUp, Tried, Wanted,
+    Whereabouts,
 };
+use crate::gate::{Ended, Memory};
 use crate::webhook::{Webhook, WebhookId};
 
-/// Those that are meant; with what was received where one webhook is asked for.
-pub(super) fn list(dead: &DeadLetters, filter: &Filter) -> Vec<DeadLetterView> {
-    let letters = dead.list(filter);
-    let views = letters.iter().map(|letter| DeadLetterView {
-        webhook: filter.id.and_then(|_| letter.webhook()).as_ref().map(shown),
-        ..view(letter)
+/// Dead letters, with what was received where one webhook is asked for.
+///
+/// # Errors
+/// A name that is wrong.
+pub(super) fn list(
+    dead: &DeadLetters,
+    plan: &ArcSwap<Plan>,
+    wanted: &Wanted,
+) -> Result<Page<DeadLetterView>, String> {
+    let mut letters = dead.list(&wanted.filter);
+    let total = letters.len();
+    if total == 0 {
+        check_names(&plan.load(), &wanted.filter)?;
+    }
+    letters.retain(|letter| wanted.after.is_none_or(|after| letter.id > after));
+    let left = letters.len();
+    wanted.cut(&mut letters, |letter| letter.id);
+    let with_webhook = wanted.filter.id.is_some();
+    let views = letters.iter().map(|letter| {
+        let webhook = with_webhook.then(|| letter.webhook()).flatten();
+        DeadLetterView {
+            webhook: webhook.as_ref().map(shown),
+            ..view(letter)
+        }
     });
-    views.collect()
+    Ok(Page {
+        next: next(left, letters.iter().map(|letter| letter.id)),
+        items: views.collect(),
+        total,
+    })
+}
+
+/// What is held.
+///
+/// # Errors
+/// A name that is wrong.
+pub(super) fn waiting(
+    workers: &[Dispatch],
+    plan: &ArcSwap<Plan>,
+    wanted: &Wanted,
+) -> Result<Page<FoundView>, String> {
+    let Held { found, total, left } = Dispatch::held(workers, wanted);
+    if total == 0 {
+        check_names(&plan.load(), &wanted.filter)?;
+    }
+    Ok(Page {
+        next: next(left, found.iter().map(|found| found.id)),
+        items: found.iter().map(found_view).collect(),
+        total,
+    })
+}
+
+/// The last id of a page, where it is not the last page.
+fn next(left: usize, page: impl ExactSizeIterator<Item = WebhookId>) -> Option<WebhookId> {
+    (left > page.len()).then(|| page.last()).flatten()
 }
 
 /// By the plan in force: its route's contract, and the upstream of this name as it is now.
+///
+/// # Errors
+/// A name that is wrong.
 pub(super) fn replay(
     dead: &DeadLetters,
     plan: &ArcSwap<Plan>,
@@ -30,66 +84,185 @@ pub(super) fn replay(
     to: Option<&str>,
 ) -> Result<Replayed, String> {
     let plan = plan.load();
-    if let Some(to) = to.filter(|to| !plan.upstreams.contains_key(*to)) {
-        return Err(format!("there is no upstream `{to}`"));
+    if let Some(to) = to {
+        is_known("upstream", to, plan.upstreams.keys())?;
     }
-    Ok(dead.replay(filter, |letter| {
+    let replayed = dead.replay(filter, |letter| {
         let contract = plan.contracts.get(&*letter.route)?;
         let upstream = plan.upstreams.get(to.unwrap_or(&letter.upstream))?;
         Some((Arc::clone(contract), Arc::clone(upstream)))
-    }))
+    });
+    if replayed == Replayed::default() {
+        check_id(filter)?;
+        check_names(&plan, filter)?;
+    }
+    Ok(replayed)
 }
 
-/// The deliveries of a webhook, wherever they are; how one ended that is nowhere any more.
-pub(super) fn find(workers: &[Dispatch], dead: &DeadLetters, id: WebhookId) -> Vec<FoundView> {
+/// Forgets them, but for that they were: who asks where one is hears that it was discarded.
+///
+/// # Errors
+/// A name that is wrong.
+pub(super) fn discard(
+    dead: &DeadLetters,
+    memory: Option<&Arc<Memory>>,
+    plan: &ArcSwap<Plan>,
+    filter: &Filter,
+) -> Result<usize, String> {
+    if let Some(memory) = memory {
+        for letter in dead.list(filter) {
+            memory.discarded(letter.id, letter.route);
+        }
+    }
+    let discarded = dead.discard(filter);
+    if discarded == 0 {
+        check_id(filter)?;
+        check_names(&plan.load(), filter)?;
+    }
+    Ok(discarded)
+}
+
+/// Nothing fits, and that is a mistake where a webhook was named.
+fn check_id(filter: &Filter) -> Result<(), String> {
+    match filter.id {
+        Some(id) => Err(format!(
+            "`{id}` is no dead letter; `hookgate webhooks find {id}` tells where it is"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Nothing fits, and that is a mistake where a name is none. What is gone from the configuration may still
+/// have letters, so names are not looked at where something fits.
+fn check_names(plan: &Plan, filter: &Filter) -> Result<(), String> {
+    if let Some(route) = &filter.route {
+        is_known("route", route, plan.contracts.keys())?;
+    }
+    if let Some(upstream) = &filter.upstream {
+        is_known("upstream", upstream, plan.upstreams.keys())?;
+    }
+    Ok(())
+}
+
+fn is_known<N>(what: &str, name: &str, all: impl Iterator<Item = N>) -> Result<(), String>
+where
+    N: AsRef<str>,
+{
+    let mut names = String::new();
+    for known in all {
+        let known = known.as_ref();
+        if known == name {
+            return Ok(());
+        }
+        let comma = if names.is_empty() { "" } else { ", " };
+        names.extend([comma, known]);
+    }
+    Err(format!("there is no {what} `{name}`; there are: {names}"))
+}
+
+/// The deliveries of a webhook, wherever they are; how one ended that is nowhere any more, and how its call
+/// did where there is none.
+pub(super) fn find(
+    workers: &[Dispatch],
+    memories: &[Arc<Memory>],
+    dead: &DeadLetters,
+    stranded: &Stranded,
+    id: WebhookId,
+) -> WhereView {
     let known = workers.iter().flat_map(|worker| worker.find(id));
+    let stranded = stranded.lock().unwrap_or_else(PoisonError::into_inner);
+    let stranded = stranded.iter().filter_map(TakenUp::stranded);
+    let stranded: Vec<Found> = stranded.filter(|found| found.id == id).collect();
+    let known = known.chain(stranded);
     let known = known.map(|found| found_view(&found));
     let (ended, held): (Vec<_>, Vec<_>) = known.partition(|view| view.ended_ago_ms.is_some());
     let filter = Filter {
         id: Some(id),
         ..Filter::default()
     };
-    let dead = dead.list(&filter).into_iter().map(|letter| FoundView {
-        route: letter.route.to_string(),
-        upstream: letter.upstream.to_string(),
-        state: "dead",
-        attempts: Some(letter.attempts),
-        next_in_ms: None,
-        ended_ago_ms: None,
-        tried: tried(&letter.tried),
-    });
-    let mut all: Vec<FoundView> = held.into_iter().chain(dead).collect();
+    let dead = dead.list(&filter);
+    let dead = dead.iter().map(dead_view);
+    let mut deliveries: Vec<FoundView> = held.into_iter().chain(dead).collect();
     // The last end counts, and only of what is nowhere any more.
     for view in ended.into_iter().rev() {
         let is_same =
             |other: &FoundView| (&other.route, &other.upstream) == (&view.route, &view.upstream);
-        if !all.iter().any(is_same) {
-            all.push(view);
+        if !deliveries.iter().any(is_same) {
+            deliveries.push(view);
         }
     }
-    all
+    let ended = memories.iter().find_map(|memory| memory.find(id));
+    WhereView {
+        deliveries,
+        ended: ended.map(ended_view),
+    }
+}
+
+fn dead_view(letter: &DeadLetter) -> FoundView {
+    FoundView {
+        id: letter.id.to_string(),
+        route: letter.route.to_string(),
+        upstream: letter.upstream.to_string(),
+        state: "dead",
+        attempts: letter.attempts,
+        arrived_at: time(letter.arrived),
+        age_ms: ms_since(letter.arrived),
+        next_at: None,
+        next_in_ms: None,
+        ended_ago_ms: Some(ms_since(letter.given_up)),
+        reason: Some(letter.reason.to_string()),
+        tried: tried(&letter.tried),
+    }
+}
+
+fn ended_view(ended: Ended) -> EndedView {
+    EndedView {
+        route: ended.route.map(|route| route.to_string()),
+        outcome: ended.outcome,
+        status: ended.status,
+        plugin: ended.plugin.map(|plugin| plugin.to_string()),
+        reason: ended.reason.map(String::from),
+        ago_ms: ms(ended.at.elapsed()),
+    }
 }
 
 fn found_view(found: &Found) -> FoundView {
     let (state, next_in, ago) = match found.whereabouts {
         Whereabouts::Waiting { next_in } => ("waiting", next_in, None),
         Whereabouts::InFlight => ("in-flight", None, None),
-        Whereabouts::Carried => ("sender-waits", None, None),
+        Whereabouts::Carried { next_in } => ("sender-waits", next_in, None),
+        Whereabouts::Stranded => ("stranded", None, None),
         Whereabouts::Ended { end, ago } => (end.as_str(), None, Some(ago)),
     };
     FoundView {
+        id: found.id.to_string(),
         route: found.route.to_string(),
         upstream: found.upstream.to_string(),
         state,
         attempts: found.attempts,
+        arrived_at: time(found.id.arrived()),
+        age_ms: ms_since(found.id.arrived()),
+        next_at: next_in.map(|next_in| time((Timestamp::now() + next_in).into())),
         next_in_ms: next_in.map(ms),
         ended_ago_ms: ago.map(ms),
+        reason: None,
         tried: tried(&found.tried),
     }
 }
 
+/// Nothing where the wall clock was set back meanwhile.
+fn ms_since(wall: SystemTime) -> u64 {
+    let since = Timestamp::now().duration_since(time(wall));
+    ms(since.try_into().unwrap_or_default())
+}
+
+/// To the millisecond, as the log has it.
+fn time(wall: SystemTime) -> Timestamp {
+    let time = Timestamp::try_from(wall).unwrap_or_default();
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or_default()
+}
+
 fn view(letter: &DeadLetter) -> DeadLetterView {
-    let time = |wall| Timestamp::try_from(wall).unwrap_or(Timestamp::UNIX_EPOCH);
     DeadLetterView {
         id: letter.id.to_string(),
         route: letter.route.to_string(),

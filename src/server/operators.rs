@@ -42,18 +42,24 @@ impl Running {
             keeping,
             ..
         } = self.commons.clone();
-        let workers = self.dispatches.clone();
-        let (plan, force) = (Arc::clone(&self.plan), Arc::clone(&self.plan));
+        let (workers, holders) = (self.dispatches.clone(), self.dispatches.clone());
+        let (memories, memory) = (self.memories.clone(), self.memories.first().cloned());
+        let [plan, of_dead, of_held, of_replay, of_discard] =
+            [(); 5].map(|()| Arc::clone(&self.plan));
+        let stranded = Arc::clone(&self.stranded);
         let [listed, searched, replayed, discarded] = [(); 4].map(|()| Arc::clone(&dead));
         let state = admin::State {
             telemetry: telemetry.clone(),
             readiness: Arc::clone(&self.readiness),
             is_writable: Arc::new(move || keeping.is_writable()),
             snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead, &telemetry)),
-            dead_letters: Arc::new(move |filter| letters::list(&listed, filter)),
-            find: Arc::new(move |id| letters::find(&workers, &searched, id)),
-            replay: Arc::new(move |filter, to| letters::replay(&replayed, &force, filter, to)),
-            discard: Arc::new(move |filter| discarded.discard(filter)),
+            dead_letters: Arc::new(move |wanted| letters::list(&listed, &of_dead, wanted)),
+            waiting: Arc::new(move |wanted| letters::waiting(&holders, &of_held, wanted)),
+            find: Arc::new(move |id| letters::find(&workers, &memories, &searched, &stranded, id)),
+            replay: Arc::new(move |filter, to| letters::replay(&replayed, &of_replay, filter, to)),
+            discard: Arc::new(move |filter| {
+                letters::discard(&discarded, memory.as_ref(), &of_discard, filter)
+            }),
             reload,
         };
         let (socket, admin) = bound.open(state);
@@ -79,21 +85,22 @@ impl Running {
 struct AdminService(Admin);
 
 impl listener::Service for AdminService {
-    type Call = Head;
+    type Call = (Head, Peer);
 
-    fn admit(&self, head: Head, _peer: Peer) -> Result<Admitted<Head>, Response> {
+    fn admit(&self, head: Head, peer: Peer) -> Result<Admitted<(Head, Peer)>, Response> {
         Ok(Admitted {
-            call: head,
+            call: (head, peer),
             body_bytes_max: QUESTION_BYTES_MAX,
             body_time: QUESTION_TIME,
         })
     }
 
-    async fn answer(&self, head: Head, _body: Bytes) -> Response {
+    async fn answer(&self, (head, peer): (Head, Peer), _body: Bytes) -> Response {
         let Some(request) = parts(head) else {
             return Response::new(StatusCode::BAD_REQUEST);
         };
-        let (parts, body) = self.0.answer(request).await.into_parts();
+        let from = peer.address.ip().to_canonical();
+        let (parts, body) = self.0.answer(request, from).await.into_parts();
         // Whole and in memory: there is nothing to wait for and nothing that could fail.
         let Ok(body) = body.collect().await;
         Response {

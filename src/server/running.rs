@@ -11,14 +11,14 @@ use crate::admin::Phase;
 use crate::config::Plan;
 use crate::delivery::{Commons, Left, Rest};
 use crate::secret::Secret;
-use crate::telemetry::Event;
+use crate::telemetry::{EndEvent, Event};
 
 /// How it ended.
 #[derive(Debug)]
 pub enum Drained {
     /// Everything acknowledged was delivered.
     Clean,
-    /// These were acknowledged and are lost with the process.
+    /// These were acknowledged and are lost with the process; dead letters come last.
     Left(Vec<Left>),
 }
 
@@ -64,6 +64,9 @@ impl Running {
         self.take_up_stranded(&plan);
         self.certificates.store(plan.listener.tls.clone());
         self.routes.store(Arc::clone(&plan.routes));
+        for dispatch in &self.dispatches {
+            dispatch.rebind(&plan.upstreams);
+        }
         self.plan.store(Arc::new(plan));
         Ok(())
     }
@@ -97,11 +100,11 @@ impl Running {
         };
         self.readiness.enter(Phase::Draining);
         self.connections.request();
-        self.commons.telemetry.emit(&Event::Draining {
+        self.commons.telemetry.emit(&Event::End(EndEvent::Draining {
             connections: connections_max.saturating_sub(self.permits.available_permits()),
             deliveries: self.commons.buffer.fill().0,
             grace,
-        });
+        }));
         // A quarter is kept for what waits, however long the senders take.
         let _ = tokio::time::timeout(grace - grace / 4, self.connections.finished()).await;
         self.deliveries.request();
@@ -132,13 +135,16 @@ impl Running {
             }
         });
         let _ = closed.await;
+        let letters = name_lost_letters(&self.commons);
         let took = started.elapsed();
-        let left = rest.left;
-        self.commons.telemetry.emit(&Event::Drained {
+        let mut left = rest.left;
+        self.commons.telemetry.emit(&Event::End(EndEvent::Drained {
             left: left.len(),
+            letters: letters.len(),
             kept: rest.kept,
             took,
-        });
+        }));
+        left.extend(letters);
         self.admin.request();
         // Whoever scrapes at this moment gets an answer; nobody waits longer for a page.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.admin.finished()).await;
@@ -148,6 +154,19 @@ impl Running {
             Drained::Left(left)
         })
     }
+}
+
+/// The dead letters that no spool has: the last word about each of them.
+fn name_lost_letters(commons: &Commons) -> Vec<Left> {
+    let letters = commons.dead.unkept();
+    for letter in &letters {
+        commons.telemetry.emit(&Event::End(EndEvent::LetterLost {
+            id: letter.id,
+            route: &letter.route,
+            upstream: &letter.upstream,
+        }));
+    }
+    letters
 }
 
 /// The admin's token, to be compared by those who run the process.

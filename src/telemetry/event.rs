@@ -8,10 +8,13 @@ use std::time::Duration;
 use tracing::{Level, debug, error, info, trace, warn};
 
 use super::checking::Checking;
+use super::ending::EndEvent;
 use super::flood::Kind;
+use super::lines::noisy;
 use super::meters::{PluginMeters, RouteMeters, UpstreamMeters};
 use super::metrics::Telemetry;
-use super::show::{Pairs, ms};
+use super::operator::OperatorEvent;
+use super::show::ms;
 use super::spool::SpoolEvent;
 use crate::webhook::{Webhook, WebhookId};
 
@@ -121,6 +124,17 @@ pub enum Event<'a> {
         attempt: u32,
         next_in: Duration,
     },
+    /// The delivery is held beyond what its sender waits for: an attempt failed, or its upstream has not
+    /// answered yet. Not for `early`, which holds everything.
+    Held {
+        id: WebhookId,
+        route: &'a str,
+        upstream: &'a str,
+        /// That failed.
+        attempts: u32,
+        /// Why the last one did; none where no attempt has ended.
+        reason: Option<&'a str>,
+    },
     /// An upstream failed so often that it is left alone; then a probe succeeded.
     BreakerOpened {
         upstream: &'a UpstreamMeters,
@@ -173,40 +187,16 @@ pub enum Event<'a> {
         problems: usize,
         report: &'a str,
     },
+    /// An operator asked for something.
+    Operator(OperatorEvent<'a>),
     /// Something about the spool.
     Spool(SpoolEvent<'a>),
     /// Something legal but dangerous in the configuration.
     Warning {
         message: &'a str,
     },
-    /// The end was asked for.
-    Draining {
-        connections: usize,
-        deliveries: usize,
-        grace: Duration,
-    },
-    /// An acknowledged delivery is lost with the process.
-    LeftBehind {
-        id: WebhookId,
-        route: &'a str,
-        upstream: &'a str,
-    },
-    /// The end: what is lost, and what waits on disk for the next start.
-    Drained {
-        left: usize,
-        kept: usize,
-        took: Duration,
-    },
-}
-
-/// Writes a line that could be asked for at any rate, unless there were too many of its kind. Nothing is
-/// evaluated, and the clock is not read, when the level is off.
-macro_rules! noisy {
-    ($telemetry:ident, $kind:expr, $target:literal, $level:expr, $($line:tt)*) => {
-        if tracing::enabled!(target: $target, $level) && $telemetry.admits($kind) {
-            tracing::event!(target: $target, $level, $($line)*);
-        }
-    };
+    /// Something about the orderly end.
+    End(EndEvent<'a>),
 }
 
 impl Telemetry {
@@ -333,9 +323,24 @@ impl Telemetry {
                 took,
             } => {
                 upstream.attempted(outcome, status, took);
-                if outcome == "delivered" {
-                    debug!(target: "hookgate::delivery", %id, route, upstream = &*upstream.name,
-                        attempt, status, took_ms = ms(took), "attempt delivered");
+                macro_rules! delivered {
+                    ($write:ident!($($to:tt)*)) => {
+                        $write!($($to)* %id, route, upstream = &*upstream.name, attempt, status,
+                            took_ms = ms(took), "attempt delivered")
+                    };
+                }
+                if outcome == "delivered" && attempt <= 1 {
+                    delivered!(debug!(target: "hookgate::delivery",));
+                } else if outcome == "delivered" && is_wanted_whole() {
+                    delivered!(info!(target: "hookgate::delivery",));
+                } else if outcome == "delivered" {
+                    // Whoever read that it failed reads that it is well now.
+                    delivered!(noisy!(
+                        self,
+                        Kind::Recovered,
+                        "hookgate::delivery",
+                        Level::INFO,
+                    ));
                 } else {
                     noisy!(self, Kind::Attempt, "hookgate::delivery", Level::WARN,
                         %id, route, upstream = &*upstream.name, attempt, outcome, status, reason,
@@ -350,6 +355,16 @@ impl Telemetry {
             } => {
                 debug!(target: "hookgate::delivery", %id, upstream = &*upstream.name, attempt,
                     next_in_ms = ms(next_in), "delivery waits");
+            }
+            Event::Held {
+                id,
+                route,
+                upstream,
+                attempts,
+                reason,
+            } => {
+                noisy!(self, Kind::Held, "hookgate::delivery", Level::INFO,
+                    %id, route, upstream, attempts, reason, "delivery held");
             }
             Event::BreakerOpened {
                 upstream,
@@ -403,97 +418,15 @@ impl Telemetry {
                 error!(target: "hookgate", problems, report,
                     "reload refused, the configuration in force stays");
             }
+            Event::Operator(ref event) => self.tell_of_operator(event),
             Event::Spool(ref event) => self.tell_of_spool(event),
             Event::Warning { message } => warn!(target: "hookgate", "{message}"),
-            Event::Draining {
-                connections,
-                deliveries,
-                grace,
-            } => {
-                info!(target: "hookgate", connections, deliveries, grace_ms = ms(grace), "draining");
-            }
-            Event::LeftBehind {
-                id,
-                route,
-                upstream,
-            } => {
-                meters.lost.fetch_add(1, Relaxed);
-                error!(target: "hookgate::delivery", %id, route, upstream,
-                    "acknowledged delivery lost");
-            }
-            Event::Drained { left, kept, took } => {
-                // There is no later line that could say it.
-                self.report_suppressed();
-                let took_ms = ms(took);
-                if left == 0 {
-                    info!(target: "hookgate", left, kept, took_ms, "drained");
-                } else {
-                    error!(target: "hookgate", left, kept, took_ms, "drained, deliveries were lost");
-                }
-            }
+            Event::End(ref event) => self.tell_of_end(event),
         }
     }
+}
 
-    /// A success is only for who asks; a refusal is the sender's business, the rest is ours.
-    fn log_answer(
-        &self,
-        webhook: &Webhook,
-        status: u16,
-        outcome: &'static str,
-        plugin: Option<&str>,
-        reason: Option<&str>,
-        took: Duration,
-    ) {
-        // The target is left out: paths and queries of webhooks carry tokens.
-        macro_rules! line {
-            ($level:expr, $write:ident) => {
-                $write!($level, id = %webhook.id, route = &*webhook.route, status, outcome, plugin,
-                    reason, method = webhook.method.as_str(), sender = %webhook.sender,
-                    body_bytes = webhook.body.len(), took_ms = ms(took), "webhook {outcome}")
-            };
-        }
-        macro_rules! always {
-            ($level:expr, $($line:tt)*) => {
-                tracing::event!(target: "hookgate::access", $level, $($line)*)
-            };
-        }
-        macro_rules! limited {
-            ($level:expr, $($line:tt)*) => {
-                noisy!(self, Kind::Refused, "hookgate::access", $level, $($line)*)
-            };
-        }
-        match outcome {
-            "delivered" | "held" | "dropped" | "responded" | "duplicate" => {
-                line!(Level::DEBUG, always);
-            }
-            "rejected" | "refused" => line!(Level::INFO, limited),
-            _ => line!(Level::WARN, limited),
-        }
-    }
-
-    /// A guest's words are a field and never the sentence, so that they cannot pass for ours.
-    fn log_guest(
-        &self,
-        id: WebhookId,
-        plugin: &PluginMeters,
-        level: Level,
-        message: &str,
-        fields: &[(String, String)],
-    ) {
-        macro_rules! line {
-            ($level:expr) => {
-                noisy!(self, Kind::Guest, "hookgate::guest", $level,
-                    %id, plugin = &*plugin.name, route = &*plugin.route, said = message,
-                    with = (!fields.is_empty()).then(|| tracing::field::display(Pairs(fields))),
-                    "plugin said")
-            };
-        }
-        match level {
-            Level::ERROR => line!(Level::ERROR),
-            Level::WARN => line!(Level::WARN),
-            Level::INFO => line!(Level::INFO),
-            Level::DEBUG => line!(Level::DEBUG),
-            Level::TRACE => line!(Level::TRACE),
-        }
-    }
+/// Whether somebody asked for every attempt: then none is left out.
+fn is_wanted_whole() -> bool {
+    tracing::enabled!(target: "hookgate::delivery", Level::DEBUG)
 }

@@ -20,10 +20,14 @@ pub(super) enum Kind {
     PluginFailure,
     Guest,
     Attempt,
+    /// Deliveries that are held because their upstream fails.
+    Held,
+    /// Deliveries that succeeded after a failure: a whole backlog, when an upstream comes back.
+    Recovered,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Handshake,
         Self::Accept,
         Self::Unrouted,
@@ -31,6 +35,8 @@ impl Kind {
         Self::PluginFailure,
         Self::Guest,
         Self::Attempt,
+        Self::Held,
+        Self::Recovered,
     ];
 
     /// The word in the log and in the metrics.
@@ -43,6 +49,8 @@ impl Kind {
             Self::PluginFailure => "plugin_failure",
             Self::Guest => "guest",
             Self::Attempt => "attempt",
+            Self::Held => "held",
+            Self::Recovered => "recovered",
         }
     }
 }

@@ -5,14 +5,17 @@
 //! from there on counting is an atomic add. Log lines go through `tracing`, set up once by [`log`].
 
 mod checking;
+mod ending;
 mod escape;
 mod event;
 mod exposition;
 mod flood;
 mod guest;
+mod lines;
 pub mod log;
 mod meters;
 mod metrics;
+mod operator;
 mod page;
 mod process;
 mod shadow;
@@ -21,11 +24,13 @@ mod spool;
 mod tally;
 
 pub use checking::{Checked, Checking, Signed};
+pub use ending::EndEvent;
 pub use event::Event;
 pub use exposition::Exposition;
 pub use guest::{Described, GuestMetrics};
 pub use meters::{PluginMeters, RouteMeters, UpstreamMeters};
 pub use metrics::Telemetry;
+pub use operator::{Operator, OperatorEvent};
 pub use shadow::{Difference, ShadowMeters};
 pub use spool::SpoolEvent;
 

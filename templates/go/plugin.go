@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"{{name}}/hookgate"
+	"example.com/plugin/hookgate"
 )
 
 // The name of the key: where `with` has the secret. The key itself stays in the host.

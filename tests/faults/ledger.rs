@@ -45,6 +45,8 @@ struct Facts {
     kills: Vec<Instant>,
     inside: usize,
     inside_most: usize,
+    /// All that were inside, together.
+    worked: Duration,
     slowest_greeting: Duration,
     wrong: Vec<String>,
 }
@@ -87,6 +89,7 @@ impl Ledger {
             kills: Vec::new(),
             inside: 0,
             inside_most: 0,
+            worked: Duration::ZERO,
             slowest_greeting: Duration::ZERO,
             wrong: Vec::new(),
         });
@@ -168,8 +171,15 @@ impl Ledger {
         facts.inside_most = facts.inside_most.max(facts.inside);
     }
 
-    pub fn leave(&self) {
-        self.facts().inside -= 1;
+    pub fn leave(&self, worked: Duration) {
+        let mut facts = self.facts();
+        facts.inside -= 1;
+        facts.worked += worked;
+    }
+
+    /// How long attempts have been inside, all together.
+    pub fn worked(&self) -> Duration {
+        self.facts().worked
     }
 
     /// The numbers of those that were acknowledged and have not been delivered.
@@ -190,6 +200,13 @@ impl Ledger {
     /// How many were delivered.
     pub fn delivered(&self) -> usize {
         self.facts().delivered
+    }
+
+    /// Whether a sender was told to come back.
+    pub fn has_refused(&self) -> bool {
+        let facts = self.facts();
+        let mut heard = facts.fates.iter().filter_map(|fate| fate.heard);
+        heard.any(|(heard, _)| heard == Heard::Refused)
     }
 
     pub fn figures(&self) -> Figures {

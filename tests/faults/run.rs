@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::disk::Disk;
 use crate::ledger::{Figures, Ledger};
 use crate::script::{Mood, Script};
 use crate::senders;
@@ -18,6 +19,8 @@ use crate::upstream::{TIMEOUT, Upstream};
 
 /// Time for what waits when the last sender has gone; the upstream is well then.
 const SETTLING: Duration = Duration::from_secs(30);
+/// For so long a disk that is full stays so.
+const FULL: Duration = Duration::from_secs(1);
 /// Attempts at once.
 pub const CONCURRENCY: usize = 64;
 
@@ -36,12 +39,14 @@ pub struct Contract {
     is_killed: bool,
     /// A process has its spool to itself: the next one starts when it has ended.
     is_alone: bool,
+    /// Its spool is on a disk that somebody else fills.
+    is_filled: bool,
     /// Of the webhooks sent, in percent.
     acknowledged_least: f64,
 }
 
 impl Contract {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self {
             name: "upstream",
             settings: "",
@@ -49,6 +54,7 @@ impl Contract {
             drain: "20s",
             is_killed: true,
             is_alone: false,
+            is_filled: false,
             acknowledged_least: 75.0,
         },
         Self {
@@ -58,6 +64,7 @@ impl Contract {
             drain: "2s",
             is_killed: true,
             is_alone: true,
+            is_filled: false,
             acknowledged_least: 98.0,
         },
         Self {
@@ -67,7 +74,19 @@ impl Contract {
             drain: "2s",
             is_killed: true,
             is_alone: true,
+            is_filled: false,
             acknowledged_least: 98.0,
+        },
+        // While nothing can be written, senders are asked to come back; these never do.
+        Self {
+            name: "early, full disk",
+            settings: "[buffer]\nspool = \"spool\"\n",
+            route: "ack = \"early\"\n",
+            drain: "2s",
+            is_killed: true,
+            is_alone: true,
+            is_filled: true,
+            acknowledged_least: 80.0,
         },
         // Without a spool nothing is promised under SIGKILL.
         Self {
@@ -77,6 +96,7 @@ impl Contract {
             drain: "2s",
             is_killed: false,
             is_alone: true,
+            is_filled: false,
             acknowledged_least: 98.0,
         },
         Self {
@@ -86,6 +106,7 @@ impl Contract {
             drain: "2s",
             is_killed: false,
             is_alone: true,
+            is_filled: false,
             acknowledged_least: 98.0,
         },
     ];
@@ -109,21 +130,26 @@ impl Contract {
         assert!(share >= self.acknowledged_least, "{self:?}\n{table}");
         // Where nothing failed, nothing was shown.
         assert!(figures.repeats > 0, "{self:?}\n{table}");
+        assert!(!self.is_filled || figures.refused > 0, "{self:?}\n{table}");
     }
 }
 
 pub const HEADINGS: &str = "\
-contract              ended by      sent  acknowledged  refused  unheard  delivered  lost  repeats  needless  greeting";
+contract              faults            sent  acknowledged  refused  unheard  delivered  lost  repeats  needless  greeting";
 
-pub fn row(contract: &Contract, figures: &Figures) -> String {
-    let ends = if contract.is_killed {
-        "TERM, KILL"
-    } else {
-        "TERM"
+pub fn row(contract: &Contract, figures: Option<&Figures>) -> String {
+    let faults = match (contract.is_killed, contract.is_filled) {
+        (_, true) => "TERM, KILL, full",
+        (true, _) => "TERM, KILL",
+        (false, _) => "TERM",
+    };
+    let Some(figures) = figures else {
+        let why = "skipped: nobody may have a name space of his own here";
+        return format!("{:<20}  {faults:<16}  {why}", contract.name);
     };
     let share = percent(figures.acknowledged, figures.sent);
     format!(
-        "{:<20}  {ends:<10}  {:>6}  {:>5} {share:>4.1} %  {:>7}  {:>7}  {:>9}  {:>4}  {:>7}  {:>8}  {:>5} ms",
+        "{:<20}  {faults:<16}  {:>6}  {:>5} {share:>4.1} %  {:>7}  {:>7}  {:>9}  {:>4}  {:>7}  {:>8}  {:>5} ms",
         contract.name,
         figures.sent,
         figures.acknowledged,
@@ -156,17 +182,29 @@ impl Run {
         }
     }
 
-    pub async fn make(self) -> Figures {
+    /// Nothing where there is no disk to be filled.
+    pub async fn make(self) -> Option<Figures> {
         let (script, ledger) = (&self.script, &self.ledger);
         let socket = backlogged();
         let upstream = Upstream::start(Mood::Well, Duration::ZERO, script, ledger);
+        let upstream = Arc::new(upstream);
         let contract = self.contract;
         let listen = socket.local_addr().unwrap().to_string();
         let toml = configuration(&listen, contract.drain, contract.settings, &upstream);
+        let folder = folder();
+        let disk = match contract.is_filled {
+            true => {
+                let at = folder.path().join("spool");
+                std::fs::create_dir(&at).unwrap();
+                Some(Disk::mount(&at).await?)
+            }
+            false => None,
+        };
         let mut processes = Processes {
-            folder: folder(),
+            folder,
             toml: toml + contract.route,
             socket,
+            runner: disk.as_ref().map(Disk::beside).unwrap_or_default(),
             ended: JoinSet::new(),
         };
         let first = processes.start().await;
@@ -175,11 +213,20 @@ impl Run {
         let (to, told) = (first.address, Arc::clone(ledger));
         let (webhooks, rate) = (script.webhooks(), script.rate);
         let sending = tokio::spawn(async move { senders::send(to, webhooks, rate, &told).await });
-        let moods = Arc::clone(script);
-        let failing = tokio::spawn(async move {
-            upstream.follow(&moods, begun).await;
-            upstream
-        });
+        let (moods, moody) = (Arc::clone(script), Arc::clone(&upstream));
+        let failing = tokio::spawn(async move { moody.follow(&moods, begun).await });
+        if let Some(disk) = &disk {
+            tokio::time::sleep_until(begun + script.filled).await;
+            // What nobody takes needs room.
+            upstream.leave();
+            disk.fill();
+            let refused = ledger.until(Ledger::has_refused);
+            // One that never refuses is in the figures.
+            let _ = tokio::time::timeout(SETTLING, refused).await;
+            tokio::time::sleep(FULL).await;
+            disk.free();
+            upstream.come_back();
+        }
         tokio::time::sleep_until(begun + script.replaced).await;
         let mut gate = processes.replace(first, contract.is_alone).await;
         if contract.is_killed {
@@ -188,13 +235,13 @@ impl Run {
             gate = processes.kill(gate).await;
         }
         sending.await.unwrap();
-        let _upstream = failing.await.unwrap();
+        failing.await.unwrap();
 
         // What is still owed then is in the figures.
         let settled = ledger.until(|ledger| ledger.owed().is_empty());
         let _ = tokio::time::timeout(SETTLING, settled).await;
         processes.end(gate).await;
-        ledger.figures()
+        Some(ledger.figures())
     }
 }
 
@@ -204,13 +251,16 @@ struct Processes {
     folder: Arc<TempDir>,
     toml: String,
     socket: TcpListener,
+    /// The beginning of their command.
+    runner: Vec<String>,
     /// With their logs.
     ended: JoinSet<(ExitStatus, Vec<String>)>,
 }
 
 impl Processes {
     async fn start(&self) -> Gate {
-        let (command, folder) = (passing(&self.socket), Arc::clone(&self.folder));
+        let command = passing(&self.runner, &self.socket);
+        let folder = Arc::clone(&self.folder);
         Gate::start_by(command, folder, &self.toml, QUIET).await
     }
 
@@ -268,39 +318,52 @@ fn configuration(listen: &str, drain: &str, settings: &str, upstream: &Upstream)
     )
 }
 
-/// What draining a backlog came to.
+/// What a backlog came to.
 pub struct Drained {
-    pub webhooks: usize,
+    /// Bytes of memory that the process has, and how many of them each delivery adds.
+    pub memory: usize,
+    pub each: usize,
     /// From the first delivery to the last one.
     pub took: Duration,
     /// What the upstream would have needed if it had never had a free hand.
     pub least: Duration,
     pub inside_most: usize,
+    /// How much of the upstream's places was in use meanwhile, in percent.
+    pub in_use: f64,
 }
 
 /// Lets these many webhooks wait for an upstream that is away, and counts how it is met when it comes back.
 pub async fn drain(webhooks: usize, script: &Arc<Script>) -> Drained {
     /// Long enough for a busy machine to keep up with it.
     const WORK: Duration = Duration::from_millis(30);
+    /// More than anybody asks for.
+    const ROOM: &str = "[buffer]\nmax_bytes = \"64 GiB\"\nmax_deliveries = 16000000\n";
+    // What it needs once, whatever waits, it has by then.
+    let first = webhooks / 4;
     let ledger = Arc::new(Ledger::new(webhooks));
     let upstream = Upstream::start(Mood::Refuses, WORK, script, &ledger);
     let toml =
-        configuration("127.0.0.1:0", "20s", "", &upstream) + "ack = \"early\"\nlossy = true\n";
+        configuration("127.0.0.1:0", "20s", ROOM, &upstream) + "ack = \"early\"\nlossy = true\n";
     let gate = Gate::start_in(folder(), &toml, QUIET).await;
-    senders::fill(gate.address, webhooks, &ledger).await;
+    senders::fill(gate.address, 0..first, &ledger).await;
+    let before = gate.memory();
+    senders::fill(gate.address, first..webhooks, &ledger).await;
     assert_eq!(ledger.owed().len(), webhooks);
+    let memory = gate.memory();
 
     upstream.be(Mood::Well);
     ledger.until(|ledger| ledger.delivered() > 0).await;
-    let begun = Instant::now();
+    let (begun, worked) = (Instant::now(), ledger.worked());
     ledger.until(|ledger| ledger.delivered() == webhooks).await;
-    let took = begun.elapsed();
+    let (took, worked) = (begun.elapsed(), ledger.worked() - worked);
     gate.signal("TERM");
     assert_eq!(gate.ended().await.0.code(), Some(0));
     Drained {
-        webhooks,
+        memory,
+        each: (memory - before) / (webhooks - first),
         took,
         least: WORK.mul_f64(webhooks as f64 / CONCURRENCY as f64),
         inside_most: ledger.inside_most(),
+        in_use: 100.0 * worked.div_duration_f64(took * CONCURRENCY.try_into().unwrap()),
     }
 }

@@ -62,6 +62,8 @@ pub struct Script {
     pub replaced: Duration,
     /// When it is killed: SIGKILL.
     pub killed: Duration,
+    /// When its disk is full.
+    pub filled: Duration,
 }
 
 impl Script {
@@ -85,6 +87,7 @@ impl Script {
         moods.push((length, Mood::Well));
         let replaced = middle_of_an_ill_mood(&moods, length.mul_f64(0.3));
         let killed = middle_of_an_ill_mood(&moods, length.mul_f64(0.6));
+        let filled = middle_of_an_ill_mood(&moods, length.mul_f64(0.1));
         Self {
             seed,
             rate,
@@ -92,6 +95,7 @@ impl Script {
             moods,
             replaced,
             killed,
+            filled,
         }
     }
 
@@ -112,10 +116,10 @@ impl fmt::Display for Script {
         let Self {
             seed, rate, length, ..
         } = self;
-        let (replaced, killed) = (self.replaced, self.killed);
+        let (replaced, killed, filled) = (self.replaced, self.killed, self.filled);
         write!(
             f,
-            "seed {seed}, {rate} webhooks a second for {length:?}, SIGTERM after {replaced:.1?}, SIGKILL after {killed:.1?}"
+            "seed {seed}, {rate} webhooks a second for {length:?}, disk full after {filled:.1?}, SIGTERM after {replaced:.1?}, SIGKILL after {killed:.1?}"
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::ledger::{Heard, Ledger};
 /// Longer than any route of the harness lets a sender wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What a webhook weighs.
-const BODY_BYTES: usize = 1_000;
+const BODY_BYTES: usize = 1_024;
 
 /// Sends these many webhooks at this rate, whatever becomes of them, and waits for what they hear.
 pub async fn send(to: SocketAddr, webhooks: usize, rate: u32, ledger: &Arc<Ledger>) {
@@ -36,15 +37,16 @@ pub async fn send(to: SocketAddr, webhooks: usize, rate: u32, ledger: &Arc<Ledge
     senders.join_all().await;
 }
 
-/// Sends these many webhooks as fast as they are taken.
-pub async fn fill(to: SocketAddr, webhooks: usize, ledger: &Arc<Ledger>) {
+/// Sends these webhooks as fast as they are taken.
+pub async fn fill(to: SocketAddr, webhooks: Range<usize>, ledger: &Arc<Ledger>) {
     const SENDERS: usize = 16;
     let mut senders = JoinSet::new();
     for first in 0..SENDERS {
+        let numbers = webhooks.clone().skip(first).step_by(SENDERS);
         let ledger = Arc::clone(ledger);
         senders.spawn(async move {
             let mut stream = TcpStream::connect(to).await.unwrap();
-            for number in (first..webhooks).step_by(SENDERS) {
+            for number in numbers {
                 stream.write_all(&webhook(number, "")).await.unwrap();
                 assert_eq!(status(&mut stream).await.unwrap(), 202);
                 ledger.heard(number, Heard::Acknowledged);

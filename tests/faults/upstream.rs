@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -31,6 +31,8 @@ const BUSY: &[u8] = b"HTTP/1.1 503 X\r\nretry-after: 1\r\ncontent-length: 0\r\n\
 pub struct Upstream {
     pub address: SocketAddr,
     mood: watch::Sender<Mood>,
+    /// What it will be like when it comes back; none: it is there.
+    away: Mutex<Option<Mood>>,
     task: JoinHandle<()>,
 }
 
@@ -59,13 +61,28 @@ impl Upstream {
         Self {
             address,
             mood,
+            away: Mutex::new(None),
             task,
         }
     }
 
-    /// From now on.
+    /// From now on, or from when it comes back on.
     pub fn be(&self, mood: Mood) {
-        self.mood.send_replace(mood);
+        match &mut *self.away.lock().unwrap() {
+            Some(later) => *later = mood,
+            None => drop(self.mood.send_replace(mood)),
+        }
+    }
+
+    /// Refuses whatever it is told to be, until it comes back.
+    pub fn leave(&self) {
+        let mut away = self.away.lock().unwrap();
+        *away = Some(self.mood.send_replace(Mood::Refuses));
+    }
+
+    pub fn come_back(&self) {
+        let mut away = self.away.lock().unwrap();
+        self.mood.send_replace(away.take().unwrap());
     }
 
     /// Goes through the moods of a script that began at `begun`.
@@ -125,18 +142,18 @@ async fn accept(listener: &TcpListener, moods: &mut watch::Receiver<Mood>, world
 }
 
 /// An attempt in the upstream's hands.
-struct Inside<'a>(&'a Ledger);
+struct Inside<'a>(&'a Ledger, Instant);
 
 impl<'a> Inside<'a> {
     fn enter(ledger: &'a Ledger) -> Self {
         ledger.enter();
-        Self(ledger)
+        Self(ledger, Instant::now())
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        self.0.leave(self.1.elapsed());
     }
 }
 

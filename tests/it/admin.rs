@@ -177,6 +177,8 @@ async fn with_a_token_only_the_probes_answer_everybody() {
         "/metrics",
         "/api/state",
         "/api/dead-letters",
+        "/api/waiting",
+        "/api/webhooks?id=wh_00000000000000000000000000000000",
         "/api/shadows",
     ] {
         let stranger = gate.ask(&Call::get(path)).await;

@@ -171,6 +171,12 @@ async fn a_certificate_elsewhere_is_never_asked_for() {
         assert_eq!(status, 401, "{url}");
     }
 
+    // As Lambda is told it, which is no call of SNS's over HTTP.
+    let mut lambda = Sns::message(&sns.pair, &sns.url("cert.pem"));
+    let body = String::from_utf8(lambda.body).unwrap();
+    lambda.body = body.replace("SigningCertURL", "SigningCertUrl").into();
+    assert_eq!(lambda.send(gate.address).await.status, 401);
+
     assert!(sns.server.is_quiet() && elsewhere.server.is_quiet() && upstream.is_quiet());
 }
 
@@ -196,6 +202,11 @@ async fn a_certificate_that_is_not_to_be_believed_does_not_count() {
             "is a certificate of others than sns.amazonaws.com",
         ),
         (
+            "another-region",
+            sns.certificate(&params(&["sns-signing.1.amazonaws.com"])),
+            "sns-signing.0.amazonaws.com",
+        ),
+        (
             "strangers",
             strangers,
             "is a certificate that is not to be trusted",
@@ -213,8 +224,22 @@ async fn a_certificate_that_is_not_to_be_believed_does_not_count() {
         );
         assert_eq!(sns.send(&gate, path).await, 401, "{path}");
     }
-    assert_eq!(gate.metric(FAILED).await, 4.0);
+    assert_eq!(gate.metric(FAILED).await, 5.0);
     assert!(upstream.is_quiet());
+}
+
+/// In newer regions it is named after them: the label that the host has where the name has `*`.
+#[tokio::test]
+async fn a_certificate_may_be_the_one_of_its_region() {
+    let mut upstream = Upstream::ok().await;
+    let sns = Sns::new().await;
+    let gate = sns.gate(&upstream).await;
+    sns.publishes(&sns.certificate(&params(&["sns-signing.0.amazonaws.com"])));
+
+    assert_eq!(sns.send(&gate, "region.pem").await, 503);
+    gate.wait_for_metric(FETCHED, 1.0).await;
+    assert_eq!(sns.send(&gate, "region.pem").await, 200);
+    upstream.next().await;
 }
 
 #[tokio::test]

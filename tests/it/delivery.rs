@@ -322,8 +322,12 @@ async fn what_was_acknowledged_and_given_up_is_a_dead_letter() {
     assert_eq!(
         told,
         [
-            (&*ids[1], &1.into(), "answered 410"),
-            (&*ids[2], &3.into(), "answered 500")
+            (&*ids[1], &1.into(), "answered 410, which is final"),
+            (
+                &*ids[2],
+                &3.into(),
+                "answered 500; that was the last of 3 attempts"
+            )
         ]
     );
     assert_eq!(

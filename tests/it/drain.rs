@@ -233,6 +233,41 @@ async fn what_cannot_be_delivered_is_named_once_and_the_exit_says_so() {
 }
 
 #[tokio::test]
+async fn dead_letters_that_nobody_keeps_are_named_too_and_what_was_discarded_is_not() {
+    let mut upstream = Upstream::answers(&[410, 410, 410]).await;
+    let mut gate = Gate::start(&(server("20s") + &hook(&upstream) + EARLY)).await;
+    let mut ids = Vec::new();
+    for body in ["one", "two", "three"] {
+        let answer = Call::post("/hook", body).send(gate.address).await;
+        let id = answer.field("hookgate-id").unwrap().to_owned();
+        gate.wait_for_log(|line| line["msg"] == "delivery given up" && line["id"] == id.as_str())
+            .await;
+        upstream.next().await;
+        ids.push(id);
+    }
+    let discard = format!("/api/dead-letters/discard?id={}", ids[1]);
+    assert_eq!(gate.ask(&Call::post(&discard, "")).await.status, 200);
+
+    gate.signal("TERM");
+    let (status, log) = gate.ended().await;
+
+    assert_eq!(status.code(), Some(75), "{log:?}");
+    let log: Vec<serde_json::Value> = log
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let lost = log.iter().filter(|line| line["msg"] == "dead letter lost");
+    let lost: Vec<_> = lost.map(|line| line["id"].as_str().unwrap()).collect();
+    assert_eq!(lost, [&*ids[0], &*ids[2]]);
+    let last = log.last().unwrap();
+    assert_eq!(last["msg"], "drained, deliveries were lost");
+    assert_eq!(
+        (&last["left"], &last["dead_letters"]),
+        (&0.into(), &2.into())
+    );
+}
+
+#[tokio::test]
 async fn what_an_upstream_never_answers_is_named_once_too() {
     let mut upstream = Upstream::start(|_| Act::Hang).await;
     let gate = Gate::start(&(server("1s") + &hook(&upstream) + EARLY)).await;

@@ -34,6 +34,13 @@ forward = "ci"
 [[routes.slack.plugins]]
 use  = "signature"
 with = { preset = "slack", keys = [{ env = "OLD_SECRET" }] }
+
+[routes.pages]
+path    = "/pages"
+forward = "ci"
+[[routes.pages.plugins]]
+use  = "signature"
+with = { preset = "pagerduty", keys = [{ env = "OLD_SECRET" }] }
 "#;
 
 fn captured(name: &str, bytes: &[u8]) -> Arc<TempDir> {
@@ -204,7 +211,7 @@ async fn the_route_is_found_as_the_gate_finds_it_or_named() {
         (misnamed.code, misnamed.err.as_str()),
         (
             2,
-            "error: there is no route `gihub`; there are: github, slack\n"
+            "error: there is no route `gihub`; there are: github, pages, slack\n"
         )
     );
 }
@@ -239,4 +246,23 @@ async fn a_file_that_holds_no_webhook_is_told_what_one_looks_like() {
         );
         assert!(said.err.contains(why), "{said:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_after_which_the_provider_gives_up_is_pointed_out() {
+    let head = "POST /pages HTTP/1.1\r\nHost: hooks.example.com\r\nX-PagerDuty-Signature: v1=00";
+    let folder = captured("push.http", format!("{head}\r\n\r\n{{}}").as_bytes());
+
+    let said = explain(folder.path(), &["push.http"]).await;
+
+    assert_eq!(said.code, 1, "{said:?}");
+    let note = "\nnote: after 4xx PagerDuty gives the webhook or the subscription up: see \
+        https://developer.pagerduty.com/";
+    assert!(said.out.contains(note), "{said:?}");
+
+    // GitHub gives nothing up, whatever it is told.
+    std::fs::write(folder.path().join("push.http"), request("00", BODY)).unwrap();
+    let said = explain(folder.path(), &["push.http"]).await;
+    assert!(said.out.contains("rejected with 401"), "{said:?}");
+    assert!(!said.out.contains("note:"), "{said:?}");
 }

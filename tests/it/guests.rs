@@ -1,7 +1,9 @@
 //! Plugins that misbehave: the sender is told to try again, the operator why, and the next webhook is
 //! served as if nothing had been.
 
-use crate::support::{Call, Gate, Upstream, check, folder, guest, hook};
+use std::sync::Arc;
+
+use crate::support::{Call, Gate, Upstream, check, folder, guest, hook, tool};
 
 /// Two routes with one upstream: `/hook` runs the guest, `/good` the bundled template.
 fn routes(upstream: &Upstream, more: &str) -> String {
@@ -106,6 +108,50 @@ async fn a_plugin_that_answers_nonsense_accepts_nothing() {
         500
     );
     assert!(upstream.is_quiet());
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_plugin_are_told_however_long_they_are() {
+    let says = r#"(module
+        (import "hookgate:plugin/log@0.1.0" "write" (func $write (param i32 i32 i32 i32 i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 16) "out of \1b[31mcheese")
+        (func (export "hookgate:plugin/verify@0.1.0#verify") (result i32)
+            (memory.fill (i32.const 34) (i32.const 120) (i32.const 40000))
+            (call $write (i32.const 4) (i32.const 16) (i32.const 40018) (i32.const 0) (i32.const 0))
+            (unreachable)))"#;
+    let upstream = Upstream::ok().await;
+    let folder = folder();
+    let component = guest("hookgate:plugin/verify-plugin", says);
+    std::fs::write(folder.path().join("mine.wasm"), &component).unwrap();
+    let mut gate = Gate::start_in(Arc::clone(&folder), &routes(&upstream, ""), &[]).await;
+
+    let answer = Call::post("/hook", "x").send(gate.address).await;
+    assert_eq!(answer.status, 500);
+    let cut = format!("out of \u{1b}[31mcheese{}…", "x".repeat(4_096 - 18));
+    let line = gate
+        .wait_for_log(|line| line.to_string().contains("cheese"))
+        .await;
+    assert_eq!(line["said"], cut.as_str(), "{line}");
+
+    let fixture = folder.path().join("any.toml");
+    std::fs::write(&fixture, "[expect]\nverdict = \"accept\"\n").unwrap();
+    let said = tool(
+        folder.path(),
+        &["plugin", "test", "mine.wasm", "any.toml"],
+        &[],
+    )
+    .await;
+    let told = format!(
+        "        | ERROR out of \\u{{1b}}[31mcheese{}…\n",
+        "x".repeat(4_096 - 18)
+    );
+    assert!(said.out.contains(&told), "{said:?}");
+    assert!(
+        said.out
+            .contains("again: hookgate plugin test mine.wasm any.toml"),
+        "{said:?}"
+    );
 }
 
 #[tokio::test]

@@ -389,6 +389,11 @@ async fn sns_names_the_url_that_confirms_and_only_one_of_its_own() {
     assert_eq!(text(&right), (200, String::new()));
     gate.wait_for_log(|line| line.to_string().contains(url))
         .await;
+    let china = "https://sns.cn-north-1.amazonaws.com.cn/?Action=ConfirmSubscription&Token=2";
+    let right = ask(TOPIC, china).send(gate.address).await;
+    assert_eq!(text(&right), (200, String::new()));
+    gate.wait_for_log(|line| line.to_string().contains(china))
+        .await;
 
     let mut tampered = ask(TOPIC, url);
     tampered.body = String::from_utf8(tampered.body)

@@ -44,6 +44,7 @@ mod shadow;
 mod forwarded;
 
 mod delivery;
+mod distrust;
 mod hostile;
 mod streams;
 
@@ -51,6 +52,7 @@ mod breaker;
 mod buffer;
 mod reload;
 mod replay;
+mod whereabouts;
 
 mod drain;
 mod replace;

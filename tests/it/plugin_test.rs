@@ -235,7 +235,7 @@ error: the verdict `drop` has no `status`
    |
    = help: it has: reason
 
-fixtures/wrong.toml: 5 errors, nothing applied
+fixtures/wrong.toml: 5 errors
 
 "#
     );

@@ -179,3 +179,64 @@ async fn every_preset_believes_its_own_provider_and_no_tampering() {
         .await;
     assert!(line["reason"].is_string());
 }
+
+/// Some take only one status for success, and then without a body: what we do of our own must not look
+/// like a failure to them.
+#[tokio::test]
+async fn what_is_held_or_dropped_is_a_success_in_the_senders_own_words() {
+    let keys = Keys::new();
+    let mut env = Vec::new();
+    let gone = crate::support::free_port();
+    let mut toml = format!("[upstreams.gone]\nurl = \"http://127.0.0.1:{gone}\"\n");
+    let senders = [
+        ("github", "202 Accepted", "200 OK", true),
+        ("linear", "200 OK", "200 OK", false),
+        ("discord", "204 No Content", "204 No Content", false),
+    ];
+    for (name, ..) in senders {
+        let preset = preset::find(name).unwrap();
+        let Pair { ours, theirs } = keys.of(preset);
+        env.push((variable(preset), ours));
+        env.push((format!("{}_SENDER", variable(preset)), theirs));
+        for (route, more) in [
+            ("held", ""),
+            (
+                "dropped",
+                "[[routes.NAME.plugins]]\nuse = \"json-filter\"\nwith = { event = [\"none of these\"] }\n",
+            ),
+        ] {
+            let key = variable(preset);
+            let route = format!("{name}-{route}");
+            toml += &format!(
+                "[routes.{route}]\npath = \"/{route}\"\nforward = \"gone\"\nack = \"buffered\"\ndeadline = \"100ms\"\n\
+                 [[routes.{route}.plugins]]\nuse = \"signature\"\n\
+                 with = {{ preset = \"{name}\", keys = [{{ env = \"{key}\" }}] }}\n{}",
+                more.replace("NAME", &route),
+            );
+        }
+    }
+    let borrowed: Vec<_> = env
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let gate = Gate::start_in(folder(), &toml, &borrowed).await;
+
+    for (name, held, dropped, has_body) in senders {
+        let preset = preset::find(name).unwrap();
+        let secret = format!("{}_SENDER", variable(preset));
+        for (outcome, status) in [("held", held), ("dropped", dropped)] {
+            let url = format!("http://{}/{name}-{outcome}", gate.address);
+            let options = ["--secret-env", &secret, "--to", &url];
+            let answer = send(gate.folder(), preset, &env, &options).await;
+
+            assert!(answer.contains(&format!("← {status} in ")), "{answer}");
+            let told = format!("\"outcome\":\"{outcome}\"");
+            assert_eq!(answer.contains(&told), has_body, "{answer}");
+            assert_eq!(
+                answer.lines().count(),
+                2 + usize::from(has_body),
+                "{answer}"
+            );
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::support::{Call, Gate, Upstream, base64, folder};
+use crate::support::{Call, Gate, Upstream, folder};
 
 const SECRET: &str = "It's a Secret to Everybody";
 /// Standard Webhooks: a prefix and base64.
@@ -221,28 +221,24 @@ async fn a_contact_becomes_a_ticket() {
 async fn an_alert_that_pages_becomes_a_line_in_the_chat() {
     let mut chat = Upstream::ok().await;
     let url = format!("{}/hooks/ops", chat.url());
-    let env = [("ALERTS_PASSWORD", SECRET.into()), ("CHAT_URL", url)];
+    let env = [("PAGERDUTY_SECRET", SECRET.into()), ("CHAT_URL", url)];
     let kitchen = Kitchen::open("alert-to-chat", &env).await;
-    let alert = |severity: &str, password: &str| {
-        let body = json!({
-            "status": "firing", "groupLabels": { "alertname": "DiskFull" },
-            "commonLabels": { "severity": severity },
-            "commonAnnotations": { "summary": "db-1 has 2 % left" },
-            "externalURL": "http://alerts.internal",
-        });
-        let basic = base64(format!("alertmanager:{password}").as_bytes());
-        Call::post("/alerts", body.to_string()).field("authorization", &format!("Basic {basic}"))
-    };
-    let address = kitchen.gate.address;
 
-    assert_eq!(alert("page", SECRET).send(address).await.status, 200);
+    printed(&kitchen.run("send pagerduty incident.triggered").await);
     let line = chat.next().await;
     assert_eq!(line.target, "/hooks/ops");
-    let text = "[firing] DiskFull: db-1 has 2 % left (http://alerts.internal)";
+    let text = "[triggered] billing: db-1 has 2 % of its disk left \
+        (https://harbour.pagerduty.com/incidents/PGR0VU2)";
     assert_eq!(parsed(&line.body), json!({ "text": text }));
-    let quiet = alert("info", SECRET).send(address).await;
-    assert_eq!(quiet.json()["outcome"], "dropped");
-    assert_eq!(alert("page", "another").send(address).await.status, 401);
+
+    let quiet = kitchen
+        .send("send pagerduty incident.acknowledged", &[])
+        .await;
+    assert!(printed(&quiet).contains("dropped"), "{quiet:?}");
+    let forged = kitchen
+        .send("send pagerduty incident.triggered", &["--tamper"])
+        .await;
+    assert!(!forged.status.success());
     assert!(chat.is_quiet());
 }
 
@@ -278,30 +274,35 @@ async fn the_collector_gets_a_copy_as_a_cloudevent() {
 async fn a_batch_is_synchronised_change_by_change() {
     let mut sync = Upstream::ok().await;
     let url = format!("{}/changes", sync.url());
-    let env = [("SYNC_TOKEN", SECRET.into()), ("SYNC_URL", url)];
+    let env = [("OKTA_HOOK_SECRET", SECRET.into()), ("SYNC_URL", url)];
     let kitchen = Kitchen::open("batch-to-sync", &env).await;
-    let call = |body: &str, token: &str| {
-        Call::post("/changes", body).field("authorization", &format!("Bearer {token}"))
-    };
-    let address = kitchen.gate.address;
-    let batch = r#"{"changes":[{"id":"c-1"},{"id":"c-2"}]}"#;
-    let longer = r#"{"changes":[{"id":"c-1"},{"id":"c-2"},{"id":"c-3"}]}"#;
 
-    assert_eq!(call(batch, SECRET).send(address).await.status, 200);
-    let mut keys = Vec::new();
+    printed(&kitchen.run("send okta user.lifecycle.create").await);
+    let mut kinds = Vec::new();
     for _ in 0..2 {
         let change = sync.next().await;
-        assert_eq!(
-            parsed(&change.body)["id"],
-            change.field("idempotency-key").unwrap()
-        );
-        keys.push(change.field("idempotency-key").unwrap().to_owned());
+        let body = parsed(&change.body);
+        assert_eq!(body["uuid"], change.field("idempotency-key").unwrap());
+        kinds.push(body["eventType"].as_str().unwrap().to_owned());
     }
-    keys.sort();
-    assert_eq!(keys, ["c-1", "c-2"]);
-    assert_eq!(call(longer, SECRET).send(address).await.status, 200);
-    assert_eq!(sync.next().await.text(), r#"{"id":"c-3"}"#);
-    assert_eq!(call(batch, "another").send(address).await.status, 401);
+    kinds.sort();
+    assert_eq!(
+        kinds,
+        ["group.user_membership.add", "user.lifecycle.create"]
+    );
+
+    // The same again with one change more.
+    let sample = include_str!("../../src/preset/samples/okta.user.lifecycle.create.json");
+    let mut longer = parsed(sample.as_bytes());
+    let changes = longer.pointer_mut("/data/events").unwrap();
+    let third = json!({ "uuid": "c-3" });
+    changes.as_array_mut().unwrap().push(third.clone());
+    let call =
+        |secret: &str| Call::post("/changes", longer.to_string()).field("authorization", secret);
+    let address = kitchen.gate.address;
+    assert_eq!(call(SECRET).send(address).await.status, 200);
+    assert_eq!(parsed(&sync.next().await.body), third);
+    assert_eq!(call("another").send(address).await.status, 401);
     assert!(sync.is_quiet());
 }
 

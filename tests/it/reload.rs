@@ -263,3 +263,21 @@ async fn what_waits_survives_a_reload() {
         answer.field("hookgate-id")
     );
 }
+
+#[tokio::test]
+async fn what_waits_goes_to_its_upstream_as_it_is_now() {
+    let mut wrong = Upstream::answers(&[500]).await;
+    let mut right = Upstream::answers(&[200]).await;
+    let toml = hook(&wrong) + "ack = \"early\"\nlossy = true\nretry = { schedule = [\"500ms\"] }\n";
+    let mut gate = Gate::start(&toml).await;
+    let answer = Call::post("/hook", "x").send(gate.address).await;
+    wrong.next().await;
+    gate.wait_for_log(|line| line["msg"] == "delivery waits")
+        .await;
+
+    gate.apply(&toml.replace(&wrong.url(), &right.url())).await;
+
+    let second = right.next().await;
+    assert_eq!(second.field("hookgate-id"), answer.field("hookgate-id"));
+    assert_eq!(second.field("hookgate-attempt"), Some("2"));
+}

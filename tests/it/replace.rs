@@ -101,13 +101,13 @@ async fn a_socket_that_is_passed_on_keeps_its_callers_while_nobody_is_there() {
         socket.local_addr().unwrap(),
         hook(&upstream)
     );
-    let mut gate = Gate::start_by(passing(&socket), folder(), &toml, &[]).await;
+    let mut gate = Gate::start_by(passing(&[], &socket), folder(), &toml, &[]).await;
     let senders = Senders::begin(gate.address);
 
     for _ in 0..REPLACEMENTS {
         gate.signal("TERM");
         assert_eq!(gate.ended().await.0.code(), Some(0));
-        gate = Gate::start_by(passing(&socket), folder(), &toml, &[]).await;
+        gate = Gate::start_by(passing(&[], &socket), folder(), &toml, &[]).await;
     }
 
     assert!(senders.end().await > REPLACEMENTS);
@@ -123,7 +123,7 @@ async fn each_worker_serves_a_passed_socket() {
         socket.local_addr().unwrap(),
         hook(&upstream)
     );
-    let gate = Gate::start_by(passing(&socket), folder(), &toml, &[]).await;
+    let gate = Gate::start_by(passing(&[], &socket), folder(), &toml, &[]).await;
 
     let mut sender = Connection::open(gate.address).await;
     sender.write(Call::post("/hook", "x").bytes()).await;
@@ -160,7 +160,7 @@ async fn a_passed_socket_that_is_for_nothing_is_refused() {
     let folder = folder();
     std::fs::write(folder.path().join("config.toml"), busy("off").await).unwrap();
 
-    let ended = passing(&socket)
+    let ended = passing(&[], &socket)
         .args(["run", "--config", "config.toml"])
         .current_dir(folder.path())
         .output()

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::support::{
-    Absent, Act, Answer, Call, Connection, Gate, Upstream, folder, hook, hook_to,
+    Absent, Act, Answer, Call, Connection, Gate, Received, Upstream, folder, hook, hook_to,
 };
 
 const SPOOL: &str = "[buffer]\nspool = \"spool\"\n";
@@ -295,6 +295,12 @@ async fn what_the_configuration_has_no_place_for_is_kept_and_named_until_it_has_
     );
     assert_eq!(line["reason"], "there is no such route");
     assert_eq!(gate.metric("hookgate_spool_stranded").await, 1.0);
+    let known = gate
+        .ask(&Call::get(&format!("/api/webhooks?id={id}")))
+        .await
+        .json();
+    assert_eq!(known["deliveries"][0]["state"], "stranded");
+    assert_eq!(known["deliveries"][0]["route"], "hook");
     kill(gate).await;
     let mut gate = start(&folder, &elsewhere).await;
     assert_eq!(found(&mut gate).await, (0, 0, 1));
@@ -376,6 +382,51 @@ async fn without_a_spool_what_is_left_at_the_end_is_spilled_and_taken_up() {
     stop(gate).await;
     let mut gate = start(&folder, &(route(&app.url()) + &well)).await;
     assert_eq!(found(&mut gate).await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn without_a_spool_dead_letters_are_spilled_too_whenever_they_died() {
+    // One dies while it lives, the other one while it ends: at its last attempt.
+    let act = |request: &Received| Act::status(if request.number == 1 { 500 } else { 410 });
+    let (folder, mut upstream) = (folder(), Upstream::start(act).await);
+    let toml = "[buffer]\nspill = \"spill\"\n".to_owned()
+        + &hook(&upstream)
+        + "ack = \"early\"\nlossy = true\nretry = { schedule = [\"1h\"] }\n";
+    let mut gate = start(&folder, &toml).await;
+    let mut ids = Vec::new();
+    for (body, becomes) in [("one", "delivery given up"), ("two", "delivery waits")] {
+        let id = held(&gate, body).await;
+        upstream.next().await;
+        gate.wait_for_log(|line| line["msg"] == becomes && line["id"] == id.as_str())
+            .await;
+        ids.push(id);
+    }
+    stop(gate).await;
+    assert_eq!(upstream.next().await.text(), "two");
+    let mut well = Upstream::ok().await;
+
+    let toml = toml.replace(&upstream.url(), &well.url());
+    let mut gate = start(&folder, &toml).await;
+
+    assert_eq!(found(&mut gate).await, (0, 2, 0));
+    let list = gate.ask(&Call::get("/api/dead-letters")).await.json();
+    let list = list["dead_letters"].as_array().unwrap();
+    for (letter, id) in list.iter().zip(&ids) {
+        assert_eq!(
+            (&letter["id"], &letter["reason"]),
+            (&Value::from(&**id), &"answered 410, which is final".into())
+        );
+    }
+    let replay = format!("/api/dead-letters/replay?id={}", ids[0]);
+    assert_eq!(gate.ask(&Call::post(&replay, "")).await.status, 200);
+    let replayed = well.next().await;
+    assert_eq!(replayed.field("hookgate-id"), Some(&*ids[0]));
+    gate.wait_for_metric("hookgate_deliveries_waiting", 0.0)
+        .await;
+    stop(gate).await;
+    // Taken up and left alone, it is still there.
+    let mut gate = start(&folder, &toml).await;
+    assert_eq!(found(&mut gate).await, (0, 1, 0));
 }
 
 #[tokio::test]

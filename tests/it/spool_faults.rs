@@ -1,5 +1,6 @@
 //! The spool where it cannot be used, or not any more: each with a clear word, and nothing lost.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use redb::{Database, ReadableDatabase as _, ReadableTableMetadata as _, TableDef
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::{Absent, Call, Gate, Said, Upstream, folder, hook, hook_to, tool};
+use crate::support::{Absent, Call, Connection, Gate, Said, Upstream, folder, hook, hook_to, tool};
 
 const SPOOL: &str = "[buffer]\nspool = \"spool\"\n";
 const SERVER: &str = "[server]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n";
@@ -154,6 +155,91 @@ async fn a_full_disk_refuses_with_503_and_takes_webhooks_again_when_it_has_room(
         .await;
     gate.signal("TERM");
     assert_eq!(gate.ended().await.0.code(), Some(0));
+}
+
+/// Sends until a webhook is refused, with the next one refused as well; then kills the process and starts
+/// another one without its trouble: what was acknowledged is there.
+async fn refused_from_some_moment_on(
+    trouble: Command,
+    body_bytes: usize,
+    reason: &str,
+    until: &str,
+) {
+    let (folder, absent) = (folder(), Absent::new());
+    let toml = SPOOL.to_owned() + &hook_to(&absent.url()) + EARLY;
+    let mut gate = Gate::start_by(trouble, Arc::clone(&folder), &toml, &[]).await;
+    let mut sender = Connection::open(gate.address).await;
+    let call = Call::post("/hook", vec![b'x'; body_bytes]);
+    let mut acknowledged = Vec::new();
+    let refused = loop {
+        let answer = sender.call(&call).await;
+        if answer.status != 202 {
+            break answer;
+        }
+        acknowledged.push(answer.field("hookgate-id").unwrap().to_owned());
+    };
+    assert!(!acknowledged.is_empty());
+    assert_eq!(
+        (refused.status, refused.field("retry-after")),
+        (503, Some("30"))
+    );
+    let line = gate
+        .wait_for_log(|line| {
+            line["msg"] == "spool cannot be written, senders are asked to come back"
+        })
+        .await;
+    assert!(line["reason"].as_str().unwrap().contains(reason), "{line}");
+    assert_eq!(line["until"], until);
+    assert_eq!(sender.call(&call).await.status, 503);
+    gate.signal("KILL");
+    gate.ended().await;
+
+    let mut upstream = absent.comes_back();
+    let _gate = Gate::start_in(folder, &toml, &[]).await;
+
+    // Of one that was refused nobody can know whether it is there.
+    let mut missing: BTreeSet<String> = acknowledged.into_iter().collect();
+    while !missing.is_empty() {
+        let received = upstream.next().await;
+        missing.remove(received.field("hookgate-id").unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_may_not_grow_refuses_with_503_and_what_was_acknowledged_before_is_there() {
+    // In blocks of 512 bytes: the limit that a service manager or a login may have set.
+    let script = "ulimit -f 16384; exec \"$0\" \"$@\"";
+    let mut limited = Command::new("sh");
+    limited.args(["-c", script, env!("CARGO_BIN_EXE_hookgate")]);
+
+    refused_from_some_moment_on(limited, 200_000, "File too large", "it has room").await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_to_flush_is_asked_no_more_and_what_was_acknowledged_before_is_there() {
+    // Who makes the system's answer an error; the first flushes are those of the start.
+    let mut broken = Command::new("strace");
+    broken.args([
+        "-D",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fdatasync",
+    ]);
+    broken.args(["-e", "inject=fdatasync:error=EIO:when=20+"]);
+    broken.arg(env!("CARGO_BIN_EXE_hookgate"));
+    if Command::new("strace").arg("-V").output().await.is_err() {
+        return skip("there is no strace to make a flush fail");
+    }
+
+    refused_from_some_moment_on(broken, 100, "Input/output error", "restart").await;
+}
+
+#[expect(clippy::print_stdout, reason = "who runs it is told")]
+fn skip(why: &str) {
+    println!("skipped: {why}");
 }
 
 #[tokio::test]

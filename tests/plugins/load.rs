@@ -34,7 +34,7 @@ fn a_file_that_is_not_there() {
 
     assert_eq!(
         error.to_string(),
-        "cannot read `no/such.wasm`: No such file or directory (os error 2)"
+        "there is no file `no/such.wasm`; build the component, or name another one"
     );
 }
 

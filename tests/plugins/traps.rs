@@ -15,18 +15,18 @@ use serde_json::json;
 
 use super::world::{World, step, webhook};
 
-const OLD: &[u8] = b"the secret of before";
-const NEW: &[u8] = b"the secret of now";
-const BODY: &[u8] = b"{\"type\":\"x\"}";
+pub(crate) const OLD: &[u8] = b"the secret of before";
+pub(crate) const NEW: &[u8] = b"the secret of now";
+pub(crate) const BODY: &[u8] = b"{\"type\":\"x\"}";
 
 /// A route of a preset's, with these keys.
-struct Route {
+pub(crate) struct Route {
     chain: Chain,
     telemetry: Telemetry,
 }
 
 impl Route {
-    fn new(preset: &str, keys: &[&[u8]]) -> Self {
+    pub(crate) fn new(preset: &str, keys: &[&[u8]]) -> Self {
         let preset = preset::find(preset).unwrap();
         let mut config = serde_json::to_value(&preset.scheme).unwrap();
         config["keys"] = json!("keys");
@@ -43,17 +43,22 @@ impl Route {
     }
 
     /// Why it is refused; none when it is believed.
-    async fn refusal(&self, fields: &[(&str, &str)], body: &[u8]) -> Option<String> {
+    pub(crate) async fn refusal(&self, fields: &[(&str, &str)], body: &[u8]) -> Option<String> {
         let fields = fields.iter().map(|(name, value)| (*name, value.as_bytes()));
         self.refusal_of(&fields.collect::<Vec<_>>(), body).await
     }
 
     async fn refusal_of(&self, fields: &[(&str, &[u8])], body: &[u8]) -> Option<String> {
-        let webhook = Arc::new(Webhook {
+        self.refusal_of_webhook(Webhook {
             fields: fields.iter().copied().collect(),
             body: Bytes::copy_from_slice(body),
             ..Arc::into_inner(webhook()).unwrap()
-        });
+        })
+        .await
+    }
+
+    pub(crate) async fn refusal_of_webhook(&self, webhook: Webhook) -> Option<String> {
+        let webhook = Arc::new(webhook);
         match self.chain.judge(&webhook, &[], &self.telemetry).await {
             Ok(Verdict::Accepted(_)) => None,
             Ok(Verdict::Rejected { status, reason, .. }) => {
@@ -65,20 +70,20 @@ impl Route {
     }
 }
 
-fn mac(key: &[u8], message: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn mac(key: &[u8], message: &[&[u8]]) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::sign(&key, &message.concat()).as_ref().to_vec()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn now_ms() -> i128 {
+pub(crate) fn now_ms() -> i128 {
     i128::from(webhook().arrival.unix_ms())
 }
 
-fn now() -> i128 {
+pub(crate) fn now() -> i128 {
     now_ms() / 1_000
 }
 

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Demo;
 use super::exit::Exit;
@@ -17,6 +18,7 @@ use crate::config::{Colour, Plan};
 use crate::drain::Drain;
 use crate::listener::Succession;
 use crate::server::{Foundation, Server};
+use crate::telemetry::Event;
 use upstream::Upstream;
 
 /// Keys of the demo; its webhooks are worth nothing to anybody.
@@ -57,7 +59,7 @@ pub(super) fn demo(options: &Demo) -> Exit {
 }
 
 async fn play(options: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
-    let props = Drain::new();
+    let (started, props) = (Instant::now(), Drain::new());
     let (upstream, upstream_address) = Upstream::start(&props.watch()).await?;
     let workshop = Workshop::new()?;
     let plan = match plan(&workshop, upstream_address)? {
@@ -67,8 +69,9 @@ async fn play(options: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
             return Ok(Exit::Config);
         }
     };
+    let (routes, plugins) = (plan.summary.len(), plan.plugins());
     let (telemetry, buffer) = (workshop.telemetry.clone(), workshop.buffer.clone());
-    let foundation = Foundation::open(telemetry, buffer, &plan.storage)?;
+    let foundation = Foundation::open(telemetry.clone(), buffer, &plan.storage)?;
     let server = Server::bind(plan, foundation, Succession::default())?;
     let gate = server
         .addresses()
@@ -83,6 +86,11 @@ async fn play(options: &Demo) -> Result<Exit, Box<dyn std::error::Error>> {
     };
     let (reload, _nobody_reloads) = mpsc::channel(1);
     let running = server.start(reload)?;
+    telemetry.emit(&Event::Ready {
+        routes,
+        plugins,
+        took: started.elapsed(),
+    });
 
     introduce(&stage);
     let is_as_promised = scenes::play(&stage, &upstream).await;

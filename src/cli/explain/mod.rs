@@ -22,6 +22,7 @@ use super::run::fail;
 use crate::config::Plan;
 use crate::gate::Route;
 use crate::plugin::{Failure, Verdict};
+use crate::preset::{self, Preset};
 use crate::route::Found;
 use crate::telemetry::{Checked, Checking, Event, Signed, Telemetry};
 use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
@@ -63,7 +64,7 @@ pub(super) fn explain(options: &Explain) -> Exit {
     };
     let captured = match bytes {
         Ok(bytes) => Captured::read(&bytes),
-        Err(error) => return usage(&format!("cannot read `{name}`: {error}")),
+        Err(error) => return usage(&load::unreadable(&options.file, &error)),
     };
     let captured = match captured {
         Ok(captured) => captured,
@@ -81,7 +82,13 @@ pub(super) fn explain(options: &Explain) -> Exit {
         .enable_time()
         .build();
     match runtime {
-        Ok(runtime) => tell(options, &captured, &route, &workshop.telemetry, &runtime),
+        Ok(runtime) => {
+            let mut routes = plan.summary.iter();
+            let summary = routes.find(|summary| *summary.name == *route.name);
+            let preset = summary.and_then(|summary| preset::find(summary.preset.as_deref()?));
+            let telemetry = &workshop.telemetry;
+            tell(options, &captured, (&route, preset), telemetry, &runtime)
+        }
         Err(error) => fail(&error),
     }
 }
@@ -123,7 +130,7 @@ fn find(plan: &Plan, captured: &Captured, named: Option<&str>) -> Result<Arc<Rou
 fn tell(
     options: &Explain,
     captured: &Captured,
-    route: &Route,
+    (route, preset): (&Route, Option<&Preset>),
     telemetry: &Telemetry,
     runtime: &Runtime,
 ) -> Exit {
@@ -151,11 +158,13 @@ fn tell(
     let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
     heard.iter().for_each(|line| println!("{line}"));
     println!("{}", verdict(&said));
-    if !matches!(said, Ok(Verdict::Rejected { .. })) {
-        return match said {
-            Ok(_) => Exit::Ok,
-            Err(_) => Exit::Failure,
-        };
+    let status = match &said {
+        Ok(Verdict::Rejected { status, .. }) => *status,
+        Ok(_) => return Exit::Ok,
+        Err(_) => return Exit::Failure,
+    };
+    if let Some(warning) = preset.and_then(|preset| preset.gives_up(status)) {
+        println!("note: {warning}");
     }
     for (words, body) in variants(&captured.body) {
         let other = self::webhook(captured, route, at, body);

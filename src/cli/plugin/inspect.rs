@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::words::{size, table};
-use super::{Inspect, load, subject};
+use super::{Inspect, load, new, subject};
 use crate::cli::exit::Exit;
 use crate::cli::load::Workshop;
 use crate::cli::run::fail;
-use crate::plugin::{Plugin, Source, Stage};
+use crate::plugin::{Limits, MEMORY_BYTES_MAX, Plugin, Source, Stage, bundled};
 
 /// Interfaces of the contract, and what each lets a plugin do.
 const PERMISSIONS: &[(&str, &str)] = &[
@@ -22,8 +22,14 @@ const PERMISSIONS: &[(&str, &str)] = &[
     ("signing", "makes MACs with keys that the route names"),
 ];
 
-/// Interfaces of the contract that a configuration must grant.
-const GRANTS: &[&str] = &["kv", "signing"];
+/// Interfaces of the contract that a configuration must grant, and the words that do.
+const GRANTS: &[(&str, &str)] = &[
+    ("kv", r#"grant = ["kv"]"#),
+    (
+        "signing",
+        r#"grant = ["signing"], and signing = ["KEY"] at each step"#,
+    ),
+];
 
 pub(super) fn inspect(options: &Inspect) -> Exit {
     let workshop = match Workshop::small() {
@@ -41,16 +47,11 @@ pub(super) fn inspect(options: &Inspect) -> Exit {
     };
     let stages: Vec<&str> = plugin.stages().iter().map(|stage| stage.as_str()).collect();
     let digest: String = plugin.digest().iter().map(|b| format!("{b:02x}")).collect();
-    let grants: Vec<&str> = GRANTS
-        .iter()
-        .copied()
-        .filter(|grant| {
-            plugin
-                .imports()
-                .iter()
-                .any(|import| contract(import) == Some(grant))
-        })
-        .collect();
+    let is_own = matches!(subject.source, Source::File { .. });
+    let imports = |name: &str| plugin.imports().iter().any(|i| contract(i) == Some(name));
+    // A bundled plugin has its grants.
+    let grants = GRANTS.iter().map(|(name, _)| *name);
+    let grants: Vec<&str> = grants.filter(|name| is_own && imports(name)).collect();
     let bytes = super::bytes(&subject);
     if options.json {
         let description = description
@@ -76,17 +77,18 @@ pub(super) fn inspect(options: &Inspect) -> Exit {
         size(plugin.memory() as u64)
     );
     println!("  imports");
-    permissions(&plugin)
+    permissions(&plugin, &grants)
         .iter()
         .for_each(|line| println!("    {line}"));
     if plugin.stages().contains(&Stage::Verify) {
         println!("  fails     closed: what it cannot verify is refused");
     }
-    if let Source::File { .. } = subject.source {
-        let name = &subject.name;
-        println!("\n[plugins.{name}]");
+    if is_own {
+        let own = description.as_deref().and_then(own_name);
+        println!("\n[plugins.{}]", own.as_deref().unwrap_or(&subject.name));
         println!("file   = {}", json!(options.plugin));
         println!("sha256 = \"{digest}\"");
+        println!("{}", limits(&plugin));
         if !grants.is_empty() {
             println!("grant  = {}", json!(grants));
         }
@@ -94,12 +96,30 @@ pub(super) fn inspect(options: &Inspect) -> Exit {
     Exit::Ok
 }
 
+/// What it calls itself, where a configuration can call it so, too.
+fn own_name(description: &str) -> Option<String> {
+    let json: Value = serde_json::from_str(description).ok()?;
+    let name = json.get("name")?.as_str()?;
+    (new::is_name(name) && !bundled().contains(&name)).then(|| name.to_owned())
+}
+
+/// The usual limits, with memory for as much again as it begins with.
+fn limits(plugin: &Plugin) -> String {
+    let usual = Limits::default();
+    let needs = plugin.memory().saturating_mul(2).next_power_of_two();
+    let memory = needs.clamp(usual.memory, MEMORY_BYTES_MAX) >> 20;
+    let time = usual.time.as_millis();
+    format!(
+        "limits = {{ time = \"{time}ms\", memory = \"{memory} MiB\" }}   # `hookgate plugin bench` tells what it takes"
+    )
+}
+
 /// The name inside of the contract's package.
 fn contract(import: &str) -> Option<&str> {
     import.strip_prefix("hookgate:plugin/")?.split('@').next()
 }
 
-fn permissions(plugin: &Plugin) -> Vec<String> {
+fn permissions(plugin: &Plugin, grants: &[&str]) -> Vec<String> {
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut wasi = 0;
     for import in plugin.imports() {
@@ -109,8 +129,10 @@ fn permissions(plugin: &Plugin) -> Vec<String> {
         };
         let known = PERMISSIONS.iter().find(|(known, _)| *known == name);
         let mut words = known.map_or("", |(_, words)| words).to_owned();
-        if GRANTS.contains(&name) {
-            words = format!("{words}; must be granted: grant = [\"{name}\"]");
+        if grants.contains(&name)
+            && let Some((_, how)) = GRANTS.iter().find(|(known, _)| *known == name)
+        {
+            words = format!("{words}; must be granted: {how}");
         }
         rows.push([name.to_owned(), words]);
     }

@@ -7,11 +7,13 @@ use std::path::Path;
 
 use super::{Language, New};
 use crate::cli::exit::Exit;
+use crate::plugin::bundled;
 
-/// A name is one of a crate, a module and a package of WIT.
+/// As long as a name in a configuration may be.
 const NAME_CHARS_MAX: usize = 64;
 
-/// Stands for the name in templates.
+/// Stands for the name in templates: in what people read, and in nothing that a compiler reads. So every
+/// name builds, whatever it means in a language.
 const NAME: &str = "{{name}}";
 /// Stands for the limits in fixtures, where the usual ones are too narrow.
 const LIMITS: &str = "{{limits}}";
@@ -95,8 +97,14 @@ pub(super) fn new(options: &New) -> Exit {
     let name = options.name.as_str();
     if !is_name(name) {
         eprintln!(
-            "error: `{}` cannot be the name of a plugin\n\n  names are words of small letters and digits with `-` between them, like `slack-card`",
+            "error: `{}` cannot be the name of a plugin\n\n  names are words of small letters and digits with `-` between them, like `slack-card`;\n  each word begins with a letter, and the whole has {NAME_CHARS_MAX} characters at most",
             name.escape_debug()
+        );
+        return Exit::Usage;
+    }
+    if bundled().contains(&name) {
+        eprintln!(
+            "error: `{name}` is the name of a bundled plugin\n\n  choose another name: no configuration could use a second one"
         );
         return Exit::Usage;
     }
@@ -135,8 +143,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Words of WIT: each begins with a letter.
-fn is_name(name: &str) -> bool {
+/// What is a name everywhere: of a folder, of a table in TOML, of a label.
+pub(super) fn is_name(name: &str) -> bool {
     let is_word = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
             && word

@@ -204,7 +204,7 @@ async fn what_is_refused_for_good_after_the_202_becomes_a_dead_letter() {
     assert_eq!(letters.len(), 1);
     assert_eq!(
         (&*letters[0].upstream, &*letters[0].reason),
-        ("ci", "answered 410")
+        ("ci", "answered 410, which is final")
     );
     assert_eq!(letters[0].attempts, 1);
     assert_eq!(house.buffer.fill(), (0, 0));

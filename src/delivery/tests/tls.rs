@@ -75,6 +75,6 @@ async fn an_upstream_of_another_authority_gets_nothing() {
         acceptor.accept(tcp).await.is_ok()
     });
 
-    assert_eq!(cause(&told), Some(Cause::Unreachable));
+    assert_eq!(cause(&told), Some(Cause::Tls));
     assert!(!accepted);
 }

@@ -33,7 +33,7 @@ const ARTIFACTS_MAX: usize = 64;
 #[derive(Debug, Error)]
 pub enum CacheError {
     /// It cannot be made, read or written.
-    #[error("cannot use the plugin cache `{}`: {source}", path.display())]
+    #[error("cannot use the plugin cache `{}`", path.display())]
     Io {
         /// The directory or the file in it.
         path: PathBuf,

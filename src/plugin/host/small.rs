@@ -8,6 +8,10 @@ use crate::plugin::contract::log::Level;
 use crate::plugin::contract::{config, log, metrics};
 use crate::telemetry::Event;
 
+/// Of one message, in bytes. A longer one is cut and not dropped: it may be the last words of a guest that
+/// fails, and a few of them fit into what a stage may say.
+const MESSAGE_BYTES_MAX: usize = 4 << 10;
+
 impl config::Host for Guest {
     fn get(&mut self) -> Result<String> {
         Ok(self.outfit.config.as_ref().into())
@@ -18,9 +22,13 @@ impl log::Host for Guest {
     fn write(
         &mut self,
         level: Level,
-        message: String,
+        mut message: String,
         fields: Vec<(String, String)>,
     ) -> Result<()> {
+        if message.len() > MESSAGE_BYTES_MAX {
+            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+            message.push('…');
+        }
         let of_fields: usize = fields
             .iter()
             .map(|(name, value)| name.len() + value.len())

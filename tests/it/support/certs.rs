@@ -18,6 +18,20 @@ pub fn params(names: &[&str]) -> CertificateParams {
     CertificateParams::new(names).unwrap()
 }
 
+/// The server's side of TLS with this certificate and its key (PEM), HTTP/1.1 only.
+pub fn acceptor(cert: &str, key: &str) -> TlsAcceptor {
+    let cert = CertificateDer::from_pem_slice(cert.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
 /// Signs certificates, and is trusted by its clients.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -62,16 +76,7 @@ impl Authority {
     /// The server's side of TLS under this name, HTTP/1.1 only.
     pub fn acceptor(&self, name: &str) -> TlsAcceptor {
         let (cert, key) = self.issue(&[name]);
-        let cert = CertificateDer::from_pem_slice(cert.as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert], key)
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        acceptor(&cert, &key)
     }
 
     /// A TLS connection that asks for `name` and offers these protocols.

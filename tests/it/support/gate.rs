@@ -226,12 +226,14 @@ impl Gate {
     }
 }
 
-/// The binary with a socket in the place and with the words of `sd_listen_fds(3)`.
-pub fn passing(socket: &TcpListener) -> Command {
+/// The binary with a socket in the place and with the words of `sd_listen_fds(3)`; started by another
+/// command where there is one, whose words come first.
+pub fn passing(runner: &[String], socket: &TcpListener) -> Command {
     let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
-    let mut command = Command::new("sh");
+    let mut command = Command::new("env");
     command
-        .args(["-c", script, env!("CARGO_BIN_EXE_hookgate")])
+        .args(runner)
+        .args(["sh", "-c", script, env!("CARGO_BIN_EXE_hookgate")])
         .stdin(OwnedFd::from(socket.try_clone().unwrap()));
     command
 }

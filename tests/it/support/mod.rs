@@ -9,8 +9,9 @@ mod sender;
 mod streams;
 mod tool;
 mod upstream;
+pub mod webhooks;
 
-pub use certs::{Authority, params};
+pub use certs::{Authority, acceptor, params};
 pub use gate::{Gate, cache, check, folder, free_port, passing};
 pub use guest::guest;
 pub use h2::H2;

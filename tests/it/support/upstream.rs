@@ -101,8 +101,16 @@ impl Upstream {
         authority: &Authority,
         act: impl Fn(&Received) -> Act + Send + Sync + 'static,
     ) -> Self {
+        Self::behind(authority.acceptor("127.0.0.1"), act).await
+    }
+
+    /// The same with a certificate of the test's own.
+    pub async fn behind(
+        acceptor: TlsAcceptor,
+        act: impl Fn(&Received) -> Act + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self::listen(listener, Some(authority.acceptor("127.0.0.1")), act)
+        Self::listen(listener, Some(acceptor), act)
     }
 
     fn start_on(

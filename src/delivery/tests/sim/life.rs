@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::super::super::dispatch::Desk;
+use super::super::super::dispatch::Dispatch;
 use super::super::super::{
     Ack, Acknowledgement, Bounds, BreakerSettings, BreakerState, Buffer, Commons, Contract,
     DeadLetters, Duplicates, Filter, Keeping, Left, Policy, Rate, Restraint, Schedule, Signers,
@@ -126,7 +126,7 @@ pub(super) struct Process {
     pub(super) drain: Drain,
     buffer: Buffer,
     dead: Arc<DeadLetters>,
-    pub(super) desks: Vec<Desk<World>>,
+    pub(super) desks: Vec<Dispatch<World>>,
     pub(super) upstreams: Vec<Arc<Upstream>>,
     pub(super) ways: Vec<Way>,
     pub(super) telemetry: Telemetry,
@@ -173,7 +173,7 @@ impl Process {
             keeping,
         };
         let desks = (0..WORKERS)
-            .map(|index| Desk::new(world.clone(), index, commons.clone(), drain.watch()));
+            .map(|index| Dispatch::over(world.clone(), index, commons.clone(), drain.watch()));
         let desks = desks.collect();
         let upstreams: Vec<_> = [
             ("a", 3, None),
@@ -376,7 +376,13 @@ fn body(number: u64) -> Bytes {
 }
 
 /// A sender with one webhook: it waits, or hangs up, or tries again.
-pub(super) async fn send(world: World, desk: Desk<World>, way: Way, number: u64, hangs_up: bool) {
+pub(super) async fn send(
+    world: World,
+    desk: Dispatch<World>,
+    way: Way,
+    number: u64,
+    hangs_up: bool,
+) {
     let tries = if way.repeats { 4 } else { 1 };
     for _ in 0..tries {
         let call = Webhook {

@@ -1,5 +1,7 @@
 //! Goldens: the lines and the page that operators see, for events as the rooms emit them.
 
+mod delivery;
+
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
@@ -13,7 +15,7 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
 use super::log::{Colour, Format, Lines};
-use super::{Event, Exposition, SpoolEvent, Telemetry};
+use super::{EndEvent, Event, Exposition, SpoolEvent, Telemetry};
 use crate::message::Fields;
 use crate::webhook::{Arrival, Scheme, Webhook, WebhookId};
 
@@ -190,16 +192,21 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
             problems: 1,
             report: "error: unknown key `ack2`\n 3 | ack2 = 1",
         },
-        Event::Draining {
+        Event::End(EndEvent::Draining {
             connections: 1,
             deliveries: 2,
             grace: Duration::from_secs(30),
-        },
-        Event::LeftBehind {
+        }),
+        Event::End(EndEvent::LeftBehind {
             id,
             route: "github",
             upstream: "ci",
-        },
+        }),
+        Event::End(EndEvent::LetterLost {
+            id,
+            route: "github",
+            upstream: "ci",
+        }),
         Event::Spool(SpoolEvent::Opened {
             deliveries: 3,
             dead_letters: 1,
@@ -220,11 +227,12 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
         }),
         Event::Spool(SpoolEvent::Recovered),
         Event::Spool(SpoolEvent::Committed { operations: 64 }),
-        Event::Drained {
+        Event::End(EndEvent::Drained {
             kept: 0,
             left: 1,
+            letters: 1,
             took: TOOK,
-        },
+        }),
     ];
     for event in &events {
         telemetry.emit(event);
@@ -237,7 +245,7 @@ fn a_day_in_text() {
         a_day(&Telemetry::new(), id);
     });
 
-    assert_eq!(text, include_str!("goldens/day.txt"));
+    assert_eq!(text, include_str!("../goldens/day.txt"));
 }
 
 #[test]
@@ -246,7 +254,7 @@ fn a_day_in_json() {
         a_day(&Telemetry::new(), id);
     });
 
-    assert_eq!(json, include_str!("goldens/day.json"));
+    assert_eq!(json, include_str!("../goldens/day.json"));
     for line in json.lines() {
         let object: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(line).unwrap();
@@ -407,7 +415,7 @@ fn the_page_of_a_day() {
 
     a_day(&telemetry, WebhookId::new(Arrival::now()));
 
-    assert_eq!(page(&telemetry), include_str!("goldens/day.metrics"));
+    assert_eq!(page(&telemetry), include_str!("../goldens/day.metrics"));
     drop(route);
 }
 

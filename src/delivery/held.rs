@@ -1,0 +1,289 @@
+//! What operators see of deliveries: those that are held, and how the last ones ended.
+
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Filter;
+use super::background::{Left, Worker};
+use super::recent::{Carried, End, Ended, Progress};
+use super::road::Road;
+use super::stored::Tried;
+use crate::webhook::WebhookId;
+
+/// Where a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// It waits for an attempt.
+    Waiting {
+        /// How long; nothing where that depends on its upstream or on another delivery.
+        next_in: Option<Duration>,
+    },
+    /// An attempt is being made, and no sender waits for it.
+    InFlight,
+    /// Its sender waits, during an attempt or between two.
+    Carried {
+        /// Until the next attempt; nothing where one is under way, or may be at any moment.
+        next_in: Option<Duration>,
+    },
+    /// It stays in the spool: the configuration has no place for it, or its bytes are not known.
+    Stranded,
+    /// It ended.
+    Ended {
+        /// How.
+        end: End,
+        /// When.
+        ago: Duration,
+    },
+}
+
+/// A delivery that is held, or was until not long ago.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The webhook's.
+    pub id: WebhookId,
+    /// Where it should go.
+    pub upstream: Arc<str>,
+    /// Its route.
+    pub route: Arc<str>,
+    /// Where it is.
+    pub whereabouts: Whereabouts,
+    /// That have ended.
+    pub attempts: u32,
+    /// How the last attempts failed.
+    pub tried: Vec<Tried>,
+}
+
+/// A page of what is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which ones: `reason` is in the last failure, `since` and `until` are about the arrival.
+    pub filter: Filter,
+    /// Only webhooks whose ids come after this one.
+    pub after: Option<WebhookId>,
+    /// Deliveries; more only where the last webhook has several.
+    pub max: usize,
+}
+
+impl Wanted {
+    /// Those that fit are counted, and the first ones shown.
+    fn fits(&self, name: &Left, reason: &str) -> bool {
+        let arrived = name.id.arrived();
+        self.filter
+            .fits(name.id, &name.route, &name.upstream, reason, arrived)
+    }
+
+    /// Keeps what is on this page, in the order of arrival: never a part of a webhook, so that the next page
+    /// begins after the last id of this one.
+    pub fn cut<T>(&self, all: &mut Vec<T>, id: impl Fn(&T) -> WebhookId) {
+        all.sort_by_key(&id);
+        if let Some(last) = all.get(self.max.saturating_sub(1)).map(&id) {
+            all.retain(|item| id(item) <= last);
+        }
+    }
+}
+
+/// A page of what is held.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// In the order of arrival.
+    pub found: Vec<Found>,
+    /// How many are meant, on all pages.
+    pub total: usize,
+    /// Those of them that are on this page or after it.
+    pub left: usize,
+}
+
+/// The lowest ids of many.
+struct Lowest {
+    heap: BinaryHeap<WebhookId>,
+    max: usize,
+}
+
+impl Lowest {
+    fn push(&mut self, id: WebhookId) {
+        if self.heap.len() < self.max {
+            self.heap.push(id);
+        } else if let Some(mut highest) = self.heap.peek_mut()
+            && id < *highest
+        {
+            *highest = id;
+        }
+    }
+
+    /// Whether an id is one of them; others with the same id are.
+    fn reaches(&self, id: WebhookId) -> bool {
+        self.heap.len() < self.max || self.heap.peek().is_some_and(|highest| id <= *highest)
+    }
+}
+
+impl<R: Road> Worker<R> {
+    /// The deliveries of a webhook that are held here, or were until not long ago.
+    pub(super) fn find(&self, id: WebhookId, now: Instant) -> Vec<Found> {
+        let wanted = Wanted {
+            filter: Filter {
+                id: Some(id),
+                ..Filter::default()
+            },
+            after: None,
+            max: usize::MAX,
+        };
+        let mut all = self.held(&wanted, now).found;
+        let ends = self.recent.ends(id).into_iter();
+        all.extend(ends.map(|ended| {
+            let ago = now.saturating_duration_since(ended.at);
+            let Ended {
+                name,
+                end,
+                attempts,
+                history,
+                ..
+            } = ended;
+            let progress = Progress {
+                attempts,
+                history,
+                due: None,
+            };
+            shown(name, Whereabouts::Ended { end, ago }, &progress)
+        }));
+        all
+    }
+
+    /// A page of what is held here, and how many are meant in all.
+    ///
+    /// Looks at all of it under the lock of the schedule: for an operator, not for a webhook.
+    pub(super) fn held(&self, wanted: &Wanted, now: Instant) -> Held {
+        let next_in = |due: Option<Instant>| due?.checked_duration_since(now);
+        let is_after = |id| wanted.after.is_none_or(|after| id > after);
+        let mut carried = self.recent.all_carried();
+        carried
+            .retain(|Carried { name, progress }| wanted.fits(name, progress.history.last_reason()));
+        let mut total = carried.len();
+        carried.retain(|carried| is_after(carried.name.id));
+        let mut left = carried.len();
+        let mut all: Vec<Found> = carried
+            .into_iter()
+            .map(|Carried { name, progress }| {
+                let next_in = next_in(progress.due);
+                shown(name, Whereabouts::Carried { next_in }, &progress)
+            })
+            .collect();
+
+        let mut lowest = Lowest {
+            heap: BinaryHeap::new(),
+            max: wanted.max,
+        };
+        let state = self.state();
+        let is_meant = |stored: &super::stored::Stored| {
+            let (route, upstream) = (&stored.contract.meters.name, stored.upstream.name());
+            let last = stored.tried().last();
+            let (id, reason) = (stored.id, last.map_or("", |tried| &*tried.reason));
+            wanted
+                .filter
+                .fits(id, route, upstream, reason, id.arrived())
+        };
+        for (_, stored) in state.schedule.iter().filter(|(_, stored)| is_meant(stored)) {
+            total += 1;
+            if is_after(stored.id) {
+                left += 1;
+                lowest.push(stored.id);
+            }
+        }
+        let waiting = state.schedule.iter().filter(|(_, stored)| {
+            is_after(stored.id) && lowest.reaches(stored.id) && is_meant(stored)
+        });
+        all.extend(waiting.map(|(due, stored)| {
+            let progress = Progress {
+                attempts: stored.attempts,
+                history: stored.history(),
+                due,
+            };
+            let next_in = due.map(|due| due.saturating_duration_since(now));
+            shown(stored.name(), Whereabouts::Waiting { next_in }, &progress)
+        }));
+        // At most as many as there are places.
+        for flight in state.flying.values() {
+            if wanted.fits(&flight.name, flight.progress.history.last_reason()) {
+                total += 1;
+                if is_after(flight.name.id) {
+                    left += 1;
+                    let name = flight.name.clone();
+                    all.push(shown(name, Whereabouts::InFlight, &flight.progress));
+                }
+            }
+        }
+        drop(state);
+        wanted.cut(&mut all, |found| found.id);
+        Held {
+            found: all,
+            total,
+            left,
+        }
+    }
+}
+
+fn shown(name: Left, whereabouts: Whereabouts, progress: &Progress) -> Found {
+    Found {
+        id: name.id,
+        upstream: name.upstream,
+        route: name.route,
+        whereabouts,
+        attempts: progress.attempts,
+        tried: progress.history.tried().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::Arrival;
+
+    fn found(id: WebhookId, upstream: &'static str) -> Found {
+        let name = Left {
+            id,
+            route: "hook".into(),
+            upstream: upstream.into(),
+        };
+        shown(name, Whereabouts::InFlight, &Progress::default())
+    }
+
+    #[test]
+    fn a_page_is_in_the_order_of_arrival_and_holds_whole_webhooks() {
+        let mut ids = [(); 3].map(|()| WebhookId::new(Arrival::now()));
+        ids.sort();
+        let all = [(2, "a"), (1, "b"), (0, "a"), (1, "a")];
+        let page = |max| {
+            let mut page: Vec<_> = all.map(|(id, to)| found(ids[id], to)).into();
+            let wanted = Wanted {
+                max,
+                ..Wanted::default()
+            };
+            wanted.cut(&mut page, |found| found.id);
+            let ids = page.into_iter().map(|found| found.id);
+            ids.collect::<Vec<_>>()
+        };
+        let [first, second, third] = ids;
+
+        assert_eq!(page(1), [first]);
+        assert_eq!(page(2), [first, second, second]);
+        assert_eq!(page(9), [first, second, second, third]);
+    }
+
+    #[test]
+    fn the_lowest_ids_are_told_from_the_others() {
+        let mut ids = [(); 4].map(|()| WebhookId::new(Arrival::now()));
+        ids.sort();
+        let mut lowest = Lowest {
+            heap: BinaryHeap::new(),
+            max: 2,
+        };
+
+        for place in [3, 0, 2, 1] {
+            lowest.push(ids[place]);
+        }
+
+        assert_eq!(ids.map(|id| lowest.reaches(id)), [true, true, false, false]);
+    }
+}
