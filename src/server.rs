@@ -7,6 +7,7 @@ mod keys;
 mod letters;
 mod operators;
 mod running;
+mod waits;
 mod worker;
 
 use std::io;

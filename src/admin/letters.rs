@@ -1,6 +1,4 @@
-//! Dead letters and what waits, as operators ask for them: which ones are meant, and what was done.
-
-use std::time::SystemTime;
+//! Dead letters and what waits, as operators ask for them: which ones are meant.
 
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -12,8 +10,7 @@ use serde::Serialize;
 use bytes::Bytes;
 
 use super::{List, Page, State, reply, views};
-use crate::delivery::{Filter, Wanted};
-use crate::telemetry::{Event, Operator, OperatorEvent};
+use crate::delivery::Wanted;
 use crate::webhook::WebhookId;
 
 /// Deliveries on a page of a list: what a person reads, and what a program asks for at once.
@@ -22,19 +19,14 @@ const PAGE_MAX: usize = 1_000;
 
 /// What the query of a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-struct Question {
-    wanted: Wanted,
+pub(super) struct Question {
+    pub(super) wanted: Wanted,
     /// Another upstream than the one that did not take it.
-    to: Option<String>,
-    /// Every dead letter there is, and it is meant so.
-    all: bool,
-}
-
-/// What may be done to dead letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
-    Replay,
-    Discard,
+    pub(super) to: Option<String>,
+    /// Everything there is, and it is meant so.
+    pub(super) all: bool,
+    /// With what was received.
+    with_webhook: bool,
 }
 
 /// `GET /api/dead-letters`.
@@ -78,10 +70,15 @@ fn page<T, V: Serialize>(
 
 /// `GET /api/webhooks?id=ID`: where a webhook is.
 pub(super) fn find(state: &State, request: &Parts) -> Response<Full<Bytes>> {
-    match question(request).map(|question| question.wanted.filter.id) {
-        Ok(Some(id)) => {
-            let views::WhereView { deliveries, ended } = (state.find)(id);
-            let id = id.to_string();
+    let sought = question(request).map(|question| {
+        let id = question.wanted.filter.id?;
+        let with_webhook = question.with_webhook;
+        Some(views::Sought { id, with_webhook })
+    });
+    match sought {
+        Ok(Some(sought)) => {
+            let views::WhereView { deliveries, ended } = (state.find)(sought);
+            let id = sought.id.to_string();
             let webhook = views::Webhook {
                 id,
                 deliveries,
@@ -94,84 +91,7 @@ pub(super) fn find(state: &State, request: &Parts) -> Response<Full<Bytes>> {
     }
 }
 
-/// `POST /api/dead-letters/replay` and `.../discard`: those that are meant, and never all by accident.
-/// What was done is on record, and so is what was asked for in vain.
-pub(super) fn act(
-    state: &State,
-    request: &Parts,
-    deed: Deed,
-    by: Operator<'_>,
-) -> Response<Full<Bytes>> {
-    let question = match question(request) {
-        Ok(question) if question.wanted.filter.is_any() && !question.all => {
-            let why = "say which ones: `id`, `route`, `upstream`, `reason`, `since`, `until`; or `all=true`";
-            return reply::sentence(StatusCode::BAD_REQUEST, why);
-        }
-        Ok(question) => question,
-        Err(why) => return reply::sentence(StatusCode::BAD_REQUEST, &why),
-    };
-    let (filter, to) = (&question.wanted.filter, question.to.as_deref());
-    let which = which(filter);
-    let refused = |why: String| reply::sentence(StatusCode::UNPROCESSABLE_ENTITY, &why);
-    match deed {
-        Deed::Discard => match (state.discard)(filter) {
-            Ok(discarded) => {
-                let event = OperatorEvent::Discarded {
-                    by,
-                    which: &which,
-                    discarded,
-                };
-                state.telemetry.emit(&Event::Operator(event));
-                reply::json(StatusCode::OK, &views::Discarded { discarded })
-            }
-            Err(why) => refused(why),
-        },
-        Deed::Replay => match (state.replay)(filter, to) {
-            Ok(done) => {
-                let event = OperatorEvent::Replayed {
-                    by,
-                    which: &which,
-                    to,
-                    replayed: done.replayed,
-                    kept: done.kept,
-                };
-                state.telemetry.emit(&Event::Operator(event));
-                let replayed = views::Replayed {
-                    replayed: done.replayed,
-                    kept: done.kept,
-                };
-                reply::json(StatusCode::OK, &replayed)
-            }
-            Err(why) => refused(why),
-        },
-    }
-}
-
-/// A filter in words, for the record.
-fn which(filter: &Filter) -> String {
-    let time = |time: &Option<SystemTime>| {
-        let stamp = Timestamp::try_from((*time)?).ok()?;
-        Some(format!("{stamp:.3}"))
-    };
-    let said = [
-        ("id", filter.id.map(|id| id.to_string())),
-        ("route", filter.route.clone()),
-        ("upstream", filter.upstream.clone()),
-        ("reason", filter.reason.clone()),
-        ("since", time(&filter.since)),
-        ("until", time(&filter.until)),
-    ];
-    let said = said
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-    let said: Vec<String> = said.collect();
-    match said.as_slice() {
-        [] => "all".to_owned(),
-        said => said.join(" "),
-    }
-}
-
-fn question(request: &Parts) -> Result<Question, String> {
+pub(super) fn question(request: &Parts) -> Result<Question, String> {
     let mut question = Question {
         wanted: Wanted {
             max: PAGE,
@@ -179,6 +99,7 @@ fn question(request: &Parts) -> Result<Question, String> {
         },
         to: None,
         all: false,
+        with_webhook: false,
     };
     let query = request.uri.query().unwrap_or_default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -196,6 +117,7 @@ fn question(request: &Parts) -> Result<Question, String> {
             "limit" => *max = limit(&value)?,
             "to" => question.to = Some(value),
             "all" if value == "true" => question.all = true,
+            "webhook" if value == "true" => question.with_webhook = true,
             _ => return Err(format!("`{name}` means nothing here")),
         }
     }

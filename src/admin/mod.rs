@@ -5,6 +5,7 @@
 //! is decided in `access`, what is shown is in `views`, the page for people in `page`.
 
 mod access;
+mod deeds;
 mod letters;
 mod page;
 mod reply;
@@ -13,6 +14,7 @@ mod views;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -24,15 +26,14 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::delivery::{Filter, Replayed, Wanted};
+use crate::delivery::{Filter, Moved, Replayed, Wanted};
 use crate::secret::Secret;
 use crate::telemetry::{Event, Exposition, Operator, OperatorEvent, Telemetry};
-use crate::webhook::WebhookId;
-use letters::Deed;
+use deeds::{Deed, Reach};
 
 pub use views::{
-    BufferView, DeadLetterView, EndedView, FoundView, Page, RouteView, StateView, TriedView,
-    UpstreamView, WebhookView, WhereView,
+    BufferView, DeadLetterView, EndedView, FoundView, Page, RouteView, Sought, StateView,
+    TriedView, UpstreamView, WebhookView, WhereView,
 };
 
 /// Where admin listens and who may ask.
@@ -170,6 +171,13 @@ pub type Replay = dyn Fn(&Filter, Option<&str>) -> Result<Replayed, String> + Se
 /// Forgets dead letters, and says how many; or why not.
 pub type Discard = dyn Fn(&Filter) -> Result<usize, String> + Send + Sync;
 
+/// Hurries what waits, perhaps to another upstream; or why not.
+pub type Hurry = dyn Fn(&Filter, Option<&str>) -> Result<Moved, String> + Send + Sync;
+/// Discards what waits; or why not.
+pub type Withdraw = dyn Fn(&Filter) -> Result<Moved, String> + Send + Sync;
+/// Waits until what was done is on disk, where it has to be there; whether it is.
+pub type Synced = dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync;
+
 /// What admin shows, and whom it asks.
 #[derive(Clone)]
 pub struct State {
@@ -186,11 +194,17 @@ pub struct State {
     /// Lists the deliveries that are held.
     pub waiting: Arc<List<FoundView>>,
     /// Where a webhook is.
-    pub find: Arc<dyn Fn(WebhookId) -> WhereView + Send + Sync>,
+    pub find: Arc<dyn Fn(Sought) -> WhereView + Send + Sync>,
     /// Lets dead letters wait for an attempt again, perhaps at another upstream.
     pub replay: Arc<Replay>,
     /// Forgets dead letters.
     pub discard: Arc<Discard>,
+    /// Lets what waits be attempted now, perhaps at another upstream.
+    pub hurry: Arc<Hurry>,
+    /// Discards what waits.
+    pub withdraw: Arc<Withdraw>,
+    /// Waits for the disk.
+    pub synced: Arc<Synced>,
     /// The server's ear; a full one means that a reload is under way.
     pub reload: mpsc::Sender<ReloadRequest>,
 }
@@ -224,7 +238,7 @@ enum Endpoint {
     DeadLetters,
     Waiting,
     Webhooks,
-    Deed(Deed),
+    Deed(Deed, Reach),
     Shadows,
     Reload,
     Page,
@@ -238,8 +252,12 @@ impl Endpoint {
             "/metrics" => Some(Self::Metrics),
             "/api/state" => Some(Self::State),
             "/api/dead-letters" => Some(Self::DeadLetters),
-            "/api/dead-letters/replay" => Some(Self::Deed(Deed::Replay)),
-            "/api/dead-letters/discard" => Some(Self::Deed(Deed::Discard)),
+            "/api/dead-letters/replay" => Some(Self::Deed(Deed::Replay, Reach::Dead)),
+            "/api/dead-letters/discard" => Some(Self::Deed(Deed::Discard, Reach::Dead)),
+            "/api/waiting/replay" => Some(Self::Deed(Deed::Replay, Reach::Waiting)),
+            "/api/waiting/discard" => Some(Self::Deed(Deed::Discard, Reach::Waiting)),
+            "/api/webhooks/replay" => Some(Self::Deed(Deed::Replay, Reach::One)),
+            "/api/webhooks/discard" => Some(Self::Deed(Deed::Discard, Reach::One)),
             "/api/waiting" => Some(Self::Waiting),
             "/api/webhooks" => Some(Self::Webhooks),
             "/api/shadows" => Some(Self::Shadows),
@@ -251,14 +269,14 @@ impl Endpoint {
 
     fn allows(self, method: &Method) -> bool {
         match self {
-            Self::Reload | Self::Deed(_) => method == Method::POST,
+            Self::Reload | Self::Deed(..) => method == Method::POST,
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
 
     fn allow_header(self) -> &'static str {
         match self {
-            Self::Reload | Self::Deed(_) => "POST",
+            Self::Reload | Self::Deed(..) => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -380,7 +398,7 @@ impl Admin {
             Endpoint::DeadLetters => letters::dead(state, request),
             Endpoint::Waiting => letters::waiting(state, request),
             Endpoint::Webhooks => letters::find(state, request),
-            Endpoint::Deed(deed) => letters::act(state, request, deed, by),
+            Endpoint::Deed(deed, reach) => deeds::act(state, request, deed, reach, by).await,
             Endpoint::Shadows => {
                 let shadows = state.telemetry.shadows();
                 let shadows = shadows.iter().map(|shadow| views::shadow(shadow)).collect();

@@ -135,7 +135,10 @@ pub struct FoundView {
     pub arrived_at: Timestamp,
     /// Since then.
     pub age_ms: u64,
-    /// Of its next attempt, unless it waits for its upstream or for another delivery.
+    /// What it waits for: `schedule`, `retry-after`, `breaker`, `probe`, `rate`, `places`, `order` or `turn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<&'static str>,
+    /// Of its next attempt at the earliest, unless that depends on other deliveries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
     /// Until then.
@@ -149,6 +152,9 @@ pub struct FoundView {
     pub reason: Option<String>,
     /// How the last attempts failed.
     pub tried: Vec<TriedView>,
+    /// What was received; only where that is asked for, and not while an attempt is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookView>,
 }
 
 /// A call that came to no delivery.
@@ -171,6 +177,15 @@ pub struct EndedView {
     pub reason: Option<String>,
     /// When.
     pub ago_ms: u64,
+}
+
+/// Which webhook an operator asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// Its own.
+    pub id: WebhookId,
+    /// With what was received.
+    pub with_webhook: bool,
 }
 
 /// Where a webhook is.
@@ -211,17 +226,34 @@ pub(super) struct Waiting {
     pub(super) next: Option<String>,
 }
 
-/// `/api/dead-letters/replay`.
-#[derive(Serialize)]
-pub(super) struct Replayed {
-    pub(super) replayed: usize,
-    pub(super) kept: usize,
+/// What was done to dead letters and to what waits.
+#[derive(Default, Serialize)]
+pub(super) struct Done {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replayed: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kept: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) discarded: Option<usize>,
+    /// That waited, and are due now.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) hurried: usize,
+    /// In an attempt, which is finished.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) in_flight: usize,
+    /// The next start knows of it.
+    #[serde(rename = "on_disk", skip_serializing_if = "is_true")]
+    pub(super) is_on_disk: bool,
 }
 
-/// `/api/dead-letters/discard`.
-#[derive(Serialize)]
-pub(super) struct Discarded {
-    pub(super) discarded: usize,
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_true(whether: &bool) -> bool {
+    *whether
 }
 
 /// `/live`.

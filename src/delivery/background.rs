@@ -93,6 +93,18 @@ pub(super) struct Flight {
     pub(super) entry: Option<Arc<Entry>>,
     /// What could still be written of it.
     pub(super) ahead: Option<Ahead>,
+    pub(super) verdict: Verdict,
+}
+
+/// What an operator has said of a delivery while an attempt at it was under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Verdict {
+    #[default]
+    Nothing,
+    /// If this attempt fails, there is no other.
+    Discarded,
+    /// It has failed, and what becomes of it is being seen to: it is too late to say anything.
+    TooLate,
 }
 
 /// Who takes from the schedule.
@@ -216,6 +228,7 @@ impl<R: Road> Worker<R> {
             progress,
             entry,
             ahead,
+            verdict: Verdict::Nothing,
         });
         let worker = Arc::clone(self);
         self.watch.spawn(async move {
@@ -224,7 +237,7 @@ impl<R: Road> Worker<R> {
             if promise == Promise::Held {
                 delivery.accept();
             }
-            worker.settle(delivery, outcome);
+            worker.settle(delivery, outcome, ticket);
             worker.land(ticket);
         });
     }
@@ -255,6 +268,7 @@ impl<R: Road> Worker<R> {
                         let progress = Progress {
                             attempts: stored.attempts,
                             history: stored.history(),
+                            wait: stored.wait,
                             due: None,
                         };
                         drop(state);
@@ -268,6 +282,7 @@ impl<R: Road> Worker<R> {
                             progress,
                             entry: delivery.as_ref().and_then(|woken| woken.entry.clone()),
                             ahead: delivery.as_ref().and_then(|woken| self.ahead(woken)),
+                            verdict: Verdict::Nothing,
                         });
                         if delivery.is_none() && promise == Promise::Held {
                             self.lose(&name);

@@ -24,7 +24,7 @@ use super::stored::History;
 use super::take_up::TakenUp;
 use super::{
     Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
-    Origin, Promise, Upstream, overlay_weight,
+    Origin, Promise, Upstream, Wait, overlay_weight,
 };
 use crate::drain::Watch;
 use crate::plugin::{Accepted, Writes};
@@ -61,7 +61,7 @@ pub struct Commons {
 /// One worker's deliveries; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Dispatch<R = Sockets> {
-    worker: Arc<Worker<R>>,
+    pub(super) worker: Arc<Worker<R>>,
 }
 
 /// What admitting came to: mostly one delivery.
@@ -239,6 +239,7 @@ impl<R: Road> Dispatch<R> {
             attempts: 0,
             spent: 0,
             history: History::default(),
+            wait: Wait::default(),
             promise: Promise::Open,
             reservation: planned.reservation,
             writes,

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, BreakerSettings, BreakerState, Errand, Leave, Sign, Turn};
 use super::rate::{Bucket, Rate};
+use super::wait::Wait;
 
 /// What protects an upstream from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,14 @@ pub(super) enum Entry {
     At(Instant),
     /// When called: see [`Entrance::wait`].
     Called,
+}
+
+/// What keeps attempts out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Obstacle {
+    pub(super) wait: Wait,
+    /// Until when at least, where that is known.
+    pub(super) until: Option<Instant>,
 }
 
 /// The right to make one attempt; dropping it leaves.
@@ -127,6 +136,28 @@ impl Entrance {
 
     pub(super) fn breaker(&self, now: Instant) -> BreakerState {
         self.breaker.state(self.since_epoch(now))
+    }
+
+    /// What keeps an attempt out at `now`: a look, which takes nothing.
+    pub(super) fn obstacle(&self, now: Instant) -> Option<Obstacle> {
+        let since = self.since_epoch(now);
+        let at = |wait, until: Duration| {
+            let until = Some(self.epoch + until);
+            Some(Obstacle { wait, until })
+        };
+        if let Some(until) = self.breaker.open_until(since) {
+            return at(Wait::Breaker, until);
+        }
+        let wait = match self.breaker.state(since) {
+            BreakerState::Closed if self.has_place() => {
+                let due = self.restraint.rate.map(|rate| self.bucket.due(rate));
+                let due = due.filter(|due| *due > since)?;
+                return at(Wait::Rate, due);
+            }
+            BreakerState::Closed => Wait::Places,
+            BreakerState::Open | BreakerState::HalfOpen => Wait::Probe,
+        };
+        Some(Obstacle { wait, until: None })
     }
 
     fn attempt(self: &Arc<Self>, now: Instant) -> Entry {
@@ -297,6 +328,38 @@ mod tests {
     fn is_called(waiting: &mut Waiting) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         Pin::new(waiting).poll(&mut cx).is_ready()
+    }
+
+    #[test]
+    fn what_keeps_attempts_out_is_told_with_its_end_where_that_is_known() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let restraint = Restraint {
+            concurrency: NonZeroU32::new(2).unwrap(),
+            rate: Some(Rate {
+                attempts: NonZeroU32::new(1).unwrap(),
+                period: second,
+            }),
+            breaker: BreakerSettings {
+                failures: NonZeroU32::MIN,
+                ..BreakerSettings::default()
+            },
+        };
+        let entrance = Entrance::new(restraint, now);
+        let is_kept_out = |at: Instant, wait, until: Option<Instant>| {
+            assert_eq!(entrance.obstacle(at), Some(Obstacle { wait, until }));
+        };
+
+        assert_eq!(entrance.obstacle(now), None);
+        let mut first = entered(entrance.enter(now)).unwrap();
+        is_kept_out(now, Wait::Rate, Some(now + second));
+        assert_eq!(entrance.obstacle(now + second), None);
+        let second_pass = entered(entrance.enter(now + second));
+        is_kept_out(now + 2 * second, Wait::Places, None);
+        drop(second_pass);
+        first.tell(Sign::Ill, || now);
+        is_kept_out(now, Wait::Breaker, Some(now + 2 * second));
+        is_kept_out(now + 2 * second, Wait::Probe, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::background::{Flight, Left, Runner, Worker};
+use super::background::{Flight, Left, Runner, Verdict, Worker};
 use super::keep::Keeping;
 use super::road::Road;
 use super::stored::Stored;
@@ -82,7 +82,7 @@ impl<R: Road> Worker<R> {
             }
         }
         for flight in flying {
-            if flight.promise != Promise::Held {
+            if flight.promise != Promise::Held || flight.verdict == Verdict::Discarded {
                 continue;
             }
             if let Some(ahead) = flight.ahead.filter(|ahead| !ahead.entry.is_asked()) {

@@ -16,6 +16,7 @@ use super::keep::Ahead;
 use super::outcome::{self, Outcome};
 use super::recent::{Carried as Shown, Carrying, End, Progress};
 use super::road::Road;
+use super::wait::{self, Wait};
 use super::{Ack, Acknowledgement, Answer, Cause, Delivery, Next, Promise};
 use crate::spool::Unkept;
 use crate::telemetry::Event;
@@ -114,14 +115,14 @@ impl<R: Road> Hand<R> {
             self.failed = Some(failed.cause);
             let draining = self.worker.watch.is_requested();
             match delivery.after_failure(failed.retry_after) {
-                Next::RetryIn(delay) if Instant::now() + delay < self.deadline && !draining => {
+                Next::RetryIn(delay, _) if Instant::now() + delay < self.deadline && !draining => {
                     self.wait(delivery, delay).await;
                 }
-                Next::RetryIn(delay) if self.ack != Ack::Upstream && !draining => {
+                Next::RetryIn(delay, _) if self.ack != Ack::Upstream && !draining => {
                     self.worker.announce(&delivery, delay);
                     return self.hold(delivery, Instant::now() + delay).await;
                 }
-                Next::RetryIn(delay) => {
+                Next::RetryIn(delay, _) => {
                     let asked = failed.retry_after.unwrap_or(delay);
                     return self.withdrawn(&delivery, failed.cause, asked);
                 }
@@ -152,6 +153,9 @@ impl<R: Road> Hand<R> {
         match leave {
             Ok(pass) => self.exchange(*delivery, pass),
             Err(due) if self.ack != Ack::Upstream && !self.worker.watch.is_requested() => {
+                let mut delivery = delivery;
+                let obstacle = delivery.upstream.entrance().obstacle(Instant::now());
+                delivery.wait = obstacle.map_or(Wait::Turn, |obstacle| obstacle.wait);
                 return Err(self.hold(*delivery, due).await);
             }
             Err(due) => {
@@ -223,6 +227,7 @@ impl<R: Road> Hand<R> {
         self.carrying.tell(Progress {
             attempts: delivery.attempts,
             history: delivery.history.clone(),
+            wait: delivery.wait,
             due,
         });
     }
@@ -368,7 +373,13 @@ impl<R: Road> Worker<R> {
         match &outcome {
             Outcome::Delivered(_) => {}
             Outcome::Final(answer) => delivery.remember(&outcome::answered(answer.status)),
-            Outcome::Failed(failed) => delivery.remember(&failed.reason),
+            Outcome::Failed(failed) => match failed.retry_after {
+                Some(asked) => {
+                    let cap = delivery.contract.policy.retry_after_cap;
+                    delivery.remember(&wait::asked(&failed.reason, asked, cap));
+                }
+                None => delivery.remember(&failed.reason),
+            },
         }
         if let Some(turn) = pass.tell(sign, Instant::now) {
             self.announce_turn(delivery, turn, &outcome);

@@ -8,25 +8,32 @@ use tokio::time::Instant;
 
 use super::Filter;
 use super::background::{Left, Worker};
+use super::entrance::Obstacle;
+use super::packed::Packed;
 use super::recent::{Carried, End, Ended, Progress};
 use super::road::Road;
-use super::stored::Tried;
-use crate::webhook::WebhookId;
+use super::schedule::Standing;
+use super::stored::{Stored, Tried};
+use super::wait::Wait;
+use crate::webhook::{Webhook, WebhookId};
 
 /// Where a delivery is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whereabouts {
     /// It waits for an attempt.
     Waiting {
-        /// How long; nothing where that depends on its upstream or on another delivery.
+        /// How long at least; nothing where nobody knows.
         next_in: Option<Duration>,
+        /// What for.
+        wait: Wait,
     },
     /// An attempt is being made, and no sender waits for it.
     InFlight,
     /// Its sender waits, during an attempt or between two.
     Carried {
-        /// Until the next attempt; nothing where one is under way, or may be at any moment.
-        next_in: Option<Duration>,
+        /// Until the next attempt, and what named its time; nothing where one is under way, or may be at any
+        /// moment.
+        next: Option<(Duration, Wait)>,
     },
     /// It stays in the spool: the configuration has no place for it, or its bytes are not known.
     Stranded,
@@ -54,6 +61,17 @@ pub struct Found {
     pub attempts: u32,
     /// How the last attempts failed.
     pub tried: Vec<Tried>,
+    /// As it was received; none where that is in other hands at the moment, or nowhere any more.
+    pub(super) letter: Option<(Packed, Instant)>,
+}
+
+impl Found {
+    /// The webhook as it was received.
+    #[must_use]
+    pub fn webhook(&self) -> Option<Webhook> {
+        let (packed, arrival) = self.letter.as_ref()?;
+        packed.unpack(Arc::clone(&self.route), *arrival)
+    }
 }
 
 /// A page of what is held.
@@ -68,13 +86,6 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Those that fit are counted, and the first ones shown.
-    fn fits(&self, name: &Left, reason: &str) -> bool {
-        let arrived = name.id.arrived();
-        self.filter
-            .fits(name.id, &name.route, &name.upstream, reason, arrived)
-    }
-
     /// Keeps what is on this page, in the order of arrival: never a part of a webhook, so that the next page
     /// begins after the last id of this one.
     pub fn cut<T>(&self, all: &mut Vec<T>, id: impl Fn(&T) -> WebhookId) {
@@ -144,7 +155,7 @@ impl<R: Road> Worker<R> {
             let progress = Progress {
                 attempts,
                 history,
-                due: None,
+                ..Progress::default()
             };
             shown(name, Whereabouts::Ended { end, ago }, &progress)
         }));
@@ -155,19 +166,25 @@ impl<R: Road> Worker<R> {
     ///
     /// Looks at all of it under the lock of the schedule: for an operator, not for a webhook.
     pub(super) fn held(&self, wanted: &Wanted, now: Instant) -> Held {
-        let next_in = |due: Option<Instant>| due?.checked_duration_since(now);
+        let next = |progress: &Progress| {
+            let next_in = progress.due?.checked_duration_since(now)?;
+            Some((next_in, progress.wait))
+        };
         let is_after = |id| wanted.after.is_none_or(|after| id > after);
         let mut carried = self.recent.all_carried();
-        carried
-            .retain(|Carried { name, progress }| wanted.fits(name, progress.history.last_reason()));
+        carried.retain(|Carried { name, progress }| {
+            wanted
+                .filter
+                .fits_held(name, progress.history.last_reason())
+        });
         let mut total = carried.len();
         carried.retain(|carried| is_after(carried.name.id));
         let mut left = carried.len();
         let mut all: Vec<Found> = carried
             .into_iter()
             .map(|Carried { name, progress }| {
-                let next_in = next_in(progress.due);
-                shown(name, Whereabouts::Carried { next_in }, &progress)
+                let next = next(&progress);
+                shown(name, Whereabouts::Carried { next }, &progress)
             })
             .collect();
 
@@ -176,14 +193,7 @@ impl<R: Road> Worker<R> {
             max: wanted.max,
         };
         let state = self.state();
-        let is_meant = |stored: &super::stored::Stored| {
-            let (route, upstream) = (&stored.contract.meters.name, stored.upstream.name());
-            let last = stored.tried().last();
-            let (id, reason) = (stored.id, last.map_or("", |tried| &*tried.reason));
-            wanted
-                .filter
-                .fits(id, route, upstream, reason, id.arrived())
-        };
+        let is_meant = |stored: &Stored| wanted.filter.fits_stored(stored);
         for (_, stored) in state.schedule.iter().filter(|(_, stored)| is_meant(stored)) {
             total += 1;
             if is_after(stored.id) {
@@ -194,18 +204,24 @@ impl<R: Road> Worker<R> {
         let waiting = state.schedule.iter().filter(|(_, stored)| {
             is_after(stored.id) && lowest.reaches(stored.id) && is_meant(stored)
         });
-        all.extend(waiting.map(|(due, stored)| {
+        all.extend(waiting.map(|(standing, stored)| {
             let progress = Progress {
                 attempts: stored.attempts,
                 history: stored.history(),
-                due,
+                ..Progress::default()
             };
-            let next_in = due.map(|due| due.saturating_duration_since(now));
-            shown(stored.name(), Whereabouts::Waiting { next_in }, &progress)
+            let waits = waits(stored, standing, now);
+            Found {
+                letter: Some((stored.packed.clone(), stored.arrival)),
+                ..shown(stored.name(), waits, &progress)
+            }
         }));
         // At most as many as there are places.
         for flight in state.flying.values() {
-            if wanted.fits(&flight.name, flight.progress.history.last_reason()) {
+            if wanted
+                .filter
+                .fits_held(&flight.name, flight.progress.history.last_reason())
+            {
                 total += 1;
                 if is_after(flight.name.id) {
                     left += 1;
@@ -224,6 +240,20 @@ impl<R: Road> Worker<R> {
     }
 }
 
+/// What a delivery waits for that stands so.
+fn waits(stored: &Stored, standing: Standing, now: Instant) -> Whereabouts {
+    let (wait, until) = match standing {
+        Standing::Until(due) if due > now => (stored.wait, Some(due)),
+        Standing::Parked => (Wait::Order, None),
+        Standing::Until(_) | Standing::Ready => match stored.upstream.entrance().obstacle(now) {
+            Some(Obstacle { wait, until }) => (wait, until),
+            None => (Wait::Turn, None),
+        },
+    };
+    let next_in = until.map(|until| until.saturating_duration_since(now));
+    Whereabouts::Waiting { next_in, wait }
+}
+
 fn shown(name: Left, whereabouts: Whereabouts, progress: &Progress) -> Found {
     Found {
         id: name.id,
@@ -232,6 +262,7 @@ fn shown(name: Left, whereabouts: Whereabouts, progress: &Progress) -> Found {
         whereabouts,
         attempts: progress.attempts,
         tried: progress.history.tried().to_vec(),
+        letter: None,
     }
 }
 

@@ -87,6 +87,15 @@ impl Keeping {
         }
     }
 
+    /// Whether everything that was asked to be written is on disk, where it is to be there before anybody hears
+    /// of it; waits for it.
+    pub async fn synced(&self) -> bool {
+        match self {
+            Self::Memory | Self::Spill(_) => true,
+            Self::Spool(spool) => spool.synced().await.is_ok(),
+        }
+    }
+
     /// Whether a sender who waits for a 202 can be given one.
     #[must_use]
     pub fn is_writable(&self) -> bool {
@@ -129,6 +138,7 @@ impl Ahead {
                 spent: delivery.spent,
                 since: delivery.since.saturating_duration_since(arrival),
                 due: arrival.elapsed(),
+                wait: delivery.wait,
                 tried: delivery.history.tried().to_vec(),
                 dead: None,
             },

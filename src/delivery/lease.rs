@@ -48,7 +48,7 @@ impl<R: Road> Lease<R> {
         let not_after = delivery.cut_off();
         let outcome = worker.attempt(delivery, pass, not_after).await;
         if let Some(delivery) = self.delivery.take() {
-            worker.settle(delivery, outcome);
+            worker.settle(delivery, outcome, self.ticket);
         }
     }
 }
@@ -60,7 +60,10 @@ impl<R: Road> Drop for Lease<R> {
         // named what was in flight.
         let is_named = self.worker.state().runner == Runner::Gone;
         if let Some(delivery) = self.delivery.take().filter(|_| !is_named) {
-            self.worker.push(delivery, Instant::now());
+            match self.worker.is_discarded(self.ticket) {
+                true => self.worker.discarded(&delivery),
+                false => self.worker.push(delivery, Instant::now()),
+            }
         }
         self.worker.land(self.ticket);
     }

@@ -34,6 +34,7 @@ mod head;
 mod held;
 mod keep;
 mod lease;
+mod moves;
 mod one;
 mod order;
 mod outcome;
@@ -53,6 +54,7 @@ mod take_up;
 mod trace;
 mod two;
 mod upstream;
+mod wait;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -74,6 +76,7 @@ pub use flush::Rest;
 pub use head::HOOKGATE_ID;
 pub use held::{Found, Held, Wanted, Whereabouts};
 pub use keep::{Keeping, Storage};
+pub use moves::Moved;
 pub use outcome::{Answer, BODY_BYTES_MAX, Failed, Outcome};
 pub use rate::Rate;
 pub use recent::End;
@@ -82,6 +85,7 @@ pub use road::{Road, Sockets};
 pub use stored::Tried;
 pub use take_up::{Plans, TakenUp};
 pub use upstream::{Upstream, UpstreamError, UpstreamHealth, UpstreamSettings, UpstreamUrl};
+pub use wait::Wait;
 
 use crate::http1::Limits;
 use crate::plugin::Writes;
@@ -247,6 +251,8 @@ pub struct Delivery {
     spent: u32,
     /// How the last ones failed.
     history: History,
+    /// What names the time of the next one.
+    wait: Wait,
     promise: Promise,
     reservation: Option<Reservation>,
     /// What plugins remember of the webhook, once all of its deliveries are accepted.
@@ -321,12 +327,15 @@ impl Delivery {
     }
 
     /// After a failed attempt that is not final.
-    fn after_failure(&self, retry_after: Option<Duration>) -> Next {
+    fn after_failure(&mut self, retry_after: Option<Duration>) -> Next {
         let attempt = NonZeroU32::new(self.attempts - self.spent).unwrap_or(NonZeroU32::MIN);
         let since = self.since.elapsed();
-        self.contract
-            .policy
-            .after_failure(attempt, since, retry_after, fastrand::f64())
+        let policy = &self.contract.policy;
+        let next = policy.after_failure(attempt, since, retry_after, fastrand::f64());
+        if let Next::RetryIn(_, wait) = next {
+            self.wait = wait;
+        }
+        next
     }
 }
 

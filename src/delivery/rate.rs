@@ -26,8 +26,10 @@ impl Rate {
         u64::try_from(ns).unwrap_or(u64::MAX)
     }
 
-    fn burst(self) -> u64 {
-        u64::from((self.attempts.get() / Self::BURST_PART).max(1))
+    /// How much earlier than at even intervals an attempt may be made.
+    fn tolerance(self) -> u64 {
+        let burst = u64::from((self.attempts.get() / Self::BURST_PART).max(1));
+        self.interval().saturating_mul(burst - 1)
     }
 }
 
@@ -36,11 +38,16 @@ impl Rate {
 pub(super) struct Bucket(AtomicU64);
 
 impl Bucket {
+    /// When there is a token: in the past where there is one.
+    pub(super) fn due(&self, rate: Rate) -> Duration {
+        let full_at = self.0.load(Ordering::Relaxed);
+        Duration::from_nanos(full_at.saturating_sub(rate.tolerance()))
+    }
+
     /// Takes a token at `now`, or says when there will be one.
     pub(super) fn take(&self, rate: Rate, now: Duration) -> Result<(), Duration> {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        let interval = rate.interval();
-        let tolerance = interval.saturating_mul(rate.burst() - 1);
+        let (interval, tolerance) = (rate.interval(), rate.tolerance());
         self.0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
                 let due = full_at.saturating_sub(tolerance);

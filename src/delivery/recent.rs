@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::background::Left;
 use super::stored::History;
+use super::wait::Wait;
 use crate::webhook::WebhookId;
 
 /// Ends that one worker remembers: a minute of a busy one, or hours of most, in less than a mebibyte.
@@ -28,6 +29,8 @@ pub enum End {
     Refused,
     /// Its sender was told to try again.
     Withdrawn,
+    /// An operator has discarded it.
+    Discarded,
     /// Another webhook with its dedupe key was accepted before, and it is that one's repeat.
     Duplicate,
 }
@@ -40,6 +43,7 @@ impl End {
             Self::Delivered => "delivered",
             Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
+            Self::Discarded => "discarded",
             Self::Duplicate => "duplicate",
         }
     }
@@ -67,6 +71,8 @@ pub(super) struct Progress {
     pub(super) attempts: u32,
     /// How they failed.
     pub(super) history: History,
+    /// What names the time of the next one.
+    pub(super) wait: Wait,
     /// When the next one is due.
     pub(super) due: Option<Instant>,
 }
@@ -284,6 +290,7 @@ mod tests {
         carrying.tell(Progress {
             attempts: 1,
             history,
+            wait: Wait::default(),
             due: None,
         });
 

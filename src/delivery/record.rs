@@ -16,6 +16,7 @@ use super::packed::{
     Packed, array, get, get_number, get_optional, put, put_number, put_optional, text,
 };
 use super::stored::Tried;
+use super::wait::Wait;
 use crate::spool::Row;
 use crate::webhook::{Change, Dedupe, Overlay, Seal};
 
@@ -50,6 +51,8 @@ pub(super) struct State {
     /// After the arrival: what its policy counts from, and when it is due.
     pub(super) since: Duration,
     pub(super) due: Duration,
+    /// What names that moment.
+    pub(super) wait: Wait,
     pub(super) tried: Vec<Tried>,
     pub(super) dead: Option<Dead>,
 }
@@ -127,6 +130,7 @@ impl State {
         let dead = self.dead.as_ref();
         put_optional(&mut out, dead.map(|dead| dead.reason.as_bytes()));
         put_time(&mut out, dead.map(|dead| dead.given_up).unwrap_or_default());
+        out.push(self.wait.to_byte());
         out
     }
 
@@ -155,12 +159,15 @@ impl State {
                 given_up,
             }),
         };
+        // One of before there was a word for it ends here.
+        let wait = bytes.try_get_u8().map(Wait::from_byte).unwrap_or_default();
         Some(Self {
             upstream,
             attempts,
             spent,
             since,
             due,
+            wait,
             tried,
             dead,
         })
@@ -249,6 +256,7 @@ mod tests {
             spent: 3,
             since: Duration::from_secs(9),
             due: Duration::from_millis(12_345),
+            wait: Wait::RetryAfter,
             tried: vec![Tried {
                 attempt: 7,
                 after: Duration::from_secs(11),
@@ -313,6 +321,19 @@ mod tests {
         let row = written(&overlay(), &state(None));
         let (record, _) = Record::read(&row, Some(&later.to_bytes())).unwrap();
         assert_eq!(record.state, later);
+    }
+
+    #[test]
+    fn a_state_of_before_there_was_a_word_for_what_it_waits_for_is_read() {
+        let later = state(None);
+        let mut bytes = later.to_bytes();
+        bytes.pop();
+
+        let row = written(&overlay(), &later);
+        let (record, _) = Record::read(&row, Some(&bytes)).unwrap();
+
+        let wait = Wait::Schedule;
+        assert_eq!(record.state, State { wait, ..later });
     }
 
     #[test]

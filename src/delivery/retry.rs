@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, StatusCode};
 
+use super::wait::Wait;
+
 /// Statuses by which an upstream says that this delivery will never be taken.
 ///
 /// 401 and 403 are here although an operator can cure them: hammering an upstream that refuses our
@@ -61,8 +63,8 @@ impl FromIterator<u16> for StatusSet {
 /// What becomes of a delivery after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Another attempt after this long.
-    RetryIn(Duration),
+    /// Another attempt after this long, and what names the time.
+    RetryIn(Duration, Wait),
     /// No more attempts.
     GiveUp,
 }
@@ -128,14 +130,16 @@ impl Policy {
             dice.clamp(0.0, 1.0)
         };
         let own = self.schedule.delay(attempt, dice);
-        let asked = retry_after
-            .map(|asked| spread(asked.min(self.retry_after_cap), dice))
-            .unwrap_or_default();
-        let delay = own.max(asked);
+        // Capped last: whoever reads the cap in the configuration waits no longer.
+        let asked = retry_after.map(|asked| spread(asked, dice).min(self.retry_after_cap));
+        let (delay, wait) = match asked {
+            Some(asked) if asked > own => (asked, Wait::RetryAfter),
+            _ => (own, Wait::Schedule),
+        };
         if since_arrival.saturating_add(delay) > self.horizon {
             return Next::GiveUp;
         }
-        Next::RetryIn(delay)
+        Next::RetryIn(delay, wait)
     }
 }
 
@@ -227,7 +231,7 @@ mod tests {
         ] {
             assert_eq!(
                 policy.after_failure(nth(attempt), Duration::ZERO, None, 1.0),
-                Next::RetryIn(widest * SECOND),
+                Next::RetryIn(widest * SECOND, Wait::Schedule),
                 "attempt {attempt}"
             );
         }
@@ -245,7 +249,7 @@ mod tests {
         ] {
             assert_eq!(
                 policy().after_failure(nth(3), Duration::ZERO, None, dice),
-                Next::RetryIn(expected),
+                Next::RetryIn(expected, Wait::Schedule),
                 "dice {dice}"
             );
         }
@@ -268,7 +272,7 @@ mod tests {
         let almost = 3600 * SECOND - SECOND;
         assert_eq!(
             policy().after_failure(nth(1), almost, None, 1.0),
-            Next::RetryIn(SECOND)
+            Next::RetryIn(SECOND, Wait::Schedule)
         );
         let later = almost + Duration::from_nanos(1);
         assert_eq!(
@@ -279,16 +283,28 @@ mod tests {
 
     #[test]
     fn retry_after_makes_the_delay_longer_but_never_beyond_its_cap() {
-        for (asked, dice, expected) in [
-            (Some(30 * SECOND), 0.0, 30 * SECOND),
-            (Some(30 * SECOND), 1.0, 33 * SECOND),
-            (Some(Duration::ZERO), 1.0, SECOND),
-            (Some(99_999_999 * SECOND), 0.0, 120 * SECOND),
-            (None, 1.0, SECOND),
+        for (asked, dice, expected, wait) in [
+            (Some(30 * SECOND), 0.0, 30 * SECOND, Wait::RetryAfter),
+            (Some(30 * SECOND), 1.0, 33 * SECOND, Wait::RetryAfter),
+            (Some(Duration::ZERO), 1.0, SECOND, Wait::Schedule),
+            (Some(115 * SECOND), 1.0, 120 * SECOND, Wait::RetryAfter),
+            (
+                Some(99_999_999 * SECOND),
+                0.0,
+                120 * SECOND,
+                Wait::RetryAfter,
+            ),
+            (
+                Some(99_999_999 * SECOND),
+                1.0,
+                120 * SECOND,
+                Wait::RetryAfter,
+            ),
+            (None, 1.0, SECOND, Wait::Schedule),
         ] {
             assert_eq!(
                 policy().after_failure(nth(1), Duration::ZERO, asked, dice),
-                Next::RetryIn(expected),
+                Next::RetryIn(expected, wait),
                 "{asked:?}"
             );
         }
@@ -303,7 +319,7 @@ mod tests {
         for (attempt, expected) in [(1, 1), (2, 10), (3, 10), (4, 10)] {
             assert_eq!(
                 policy.after_failure(nth(attempt), Duration::ZERO, None, 0.0),
-                Next::RetryIn(expected * SECOND)
+                Next::RetryIn(expected * SECOND, Wait::Schedule)
             );
         }
         let empty = Policy {
@@ -312,7 +328,7 @@ mod tests {
         };
         assert_eq!(
             empty.after_failure(nth(1), Duration::ZERO, None, 1.0),
-            Next::RetryIn(Duration::ZERO)
+            Next::RetryIn(Duration::ZERO, Wait::Schedule)
         );
     }
 

@@ -68,6 +68,17 @@ pub(super) enum Admission<P> {
     Parked(u64),
 }
 
+/// Where an item stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Until then it is not due.
+    Until(Instant),
+    /// Due, in its lane.
+    Ready,
+    /// Due, and not before its ticket is told.
+    Parked,
+}
+
 impl<T: Waits> Schedule<T> {
     /// An empty one, with this many places in each lane.
     pub(super) fn new(places: usize) -> Self {
@@ -170,15 +181,40 @@ impl<T: Waits> Schedule<T> {
         all
     }
 
-    /// All that wait, with the moment at which they are due where that is all they wait for.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Option<Instant>, &T)> {
+    /// Takes out those that are meant, wherever they stand.
+    pub(super) fn extract(&mut self, mut is_meant: impl FnMut(Standing, &T) -> bool) -> Vec<T> {
+        let timers = self
+            .timers
+            .extract_if(.., |(due, _), item| is_meant(Standing::Until(*due), item));
+        let mut all: Vec<T> = timers.map(|(_, item)| item).collect();
+        for lane in self.lanes.values_mut() {
+            for queue in lane.ready.values_mut() {
+                let (meant, others) = std::mem::take(queue)
+                    .into_iter()
+                    .partition(|item| is_meant(Standing::Ready, item));
+                *queue = others;
+                all.extend::<VecDeque<T>>(meant);
+            }
+            lane.ready.retain(|_, queue| !queue.is_empty());
+        }
+        let parked = self
+            .parked
+            .extract_if(.., |_, item| is_meant(Standing::Parked, item));
+        all.extend(parked.map(|(_, item)| item));
+        self.lanes
+            .retain(|_, lane| lane.taken > 0 || !lane.ready.is_empty());
+        all
+    }
+
+    /// All that wait, and where.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Standing, &T)> {
         let timers = self
             .timers
             .iter()
-            .map(|((due, _), item)| (Some(*due), item));
+            .map(|((due, _), item)| (Standing::Until(*due), item));
         let ready = self.lanes.values().flat_map(|lane| lane.ready.values());
-        let ready = ready.flatten().map(|item| (None, item));
-        let parked = self.parked.values().map(|item| (None, item));
+        let ready = ready.flatten().map(|item| (Standing::Ready, item));
+        let parked = self.parked.values().map(|item| (Standing::Parked, item));
         timers.chain(ready).chain(parked)
     }
 
@@ -404,6 +440,35 @@ mod tests {
         schedule.hurry(now);
 
         assert_eq!(taken(&mut schedule, now), ["first", "second"]);
+    }
+
+    #[test]
+    fn extracting_takes_those_that_are_meant_wherever_they_stand_and_leaves_the_others_in_order() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(1);
+        for what in ["parked", "taken", "ready", "1", "2"] {
+            schedule.push(now, item("a", what));
+        }
+        schedule.push(now + Duration::from_secs(9), item("a", "timed"));
+        schedule.push(now + Duration::from_secs(9), item("a", "3"));
+        let parks = |item: &Item| match item.2 {
+            "parked" => Admission::Parked(1),
+            _ => Admission::Go(()),
+        };
+        assert!(matches!(schedule.take(now, parks), Take::Now(item, ()) if item.2 == "taken"));
+
+        let meant = ["parked", "ready", "timed"];
+        let extracted = schedule.extract(|_, item| meant.contains(&item.2));
+
+        let mut extracted: Vec<_> = extracted.into_iter().map(|item| item.2).collect();
+        extracted.sort_unstable();
+        assert_eq!(extracted, meant);
+        schedule.settle(&"a".into());
+        assert_eq!(taken(&mut schedule, now), ["1"]);
+        schedule.settle(&"a".into());
+        assert_eq!(taken(&mut schedule, now), ["2"]);
+        schedule.settle(&"a".into());
+        assert_eq!(taken(&mut schedule, now + Duration::from_secs(9)), ["3"]);
     }
 
     #[test]

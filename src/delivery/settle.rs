@@ -16,8 +16,8 @@ use super::{Delivery, Next, Promise};
 use crate::telemetry::{EndEvent, Event};
 
 impl<R: Road> Worker<R> {
-    /// After an attempt that no sender waits for.
-    pub(super) fn settle(self: &Arc<Self>, mut delivery: Delivery, outcome: Outcome) {
+    /// After an attempt that no sender waits for; `ticket` is its flight's.
+    pub(super) fn settle(self: &Arc<Self>, mut delivery: Delivery, outcome: Outcome, ticket: u64) {
         let failed = match outcome {
             // Its sender still has it, and its repeat must hear the same.
             Outcome::Delivered(answer) | Outcome::Final(answer)
@@ -39,6 +39,11 @@ impl<R: Road> Worker<R> {
                 drop(delivery);
                 return self.tell_fill();
             }
+            Outcome::Final(_) | Outcome::Failed(_) if self.is_discarded(ticket) => {
+                self.discarded(&delivery);
+                drop(delivery);
+                return self.tell_fill();
+            }
             Outcome::Final(answer) => {
                 return self.end(delivery, &outcome::answered_finally(answer.status));
             }
@@ -49,7 +54,7 @@ impl<R: Road> Worker<R> {
                 let reason = delivery.given_up(&failed.reason);
                 self.end(delivery, &reason);
             }
-            Next::RetryIn(delay) => {
+            Next::RetryIn(delay, _) => {
                 let due = Instant::now() + delay;
                 if delivery.promise == Promise::Open && due >= delivery.deadline() {
                     // Its sender would have been told to try again.
@@ -71,7 +76,7 @@ impl<R: Road> Worker<R> {
         }
     }
 
-    fn ended(&self, end: End, delivery: &Delivery) {
+    pub(super) fn ended(&self, end: End, delivery: &Delivery) {
         let history = delivery.history.clone();
         let name = Left::of(delivery);
         self.recent.end(name, end, delivery.attempts, history);

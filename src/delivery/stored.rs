@@ -16,6 +16,7 @@ use super::order::Place;
 use super::packed::Packed;
 use super::record::{self, Dead, Record, State};
 use super::schedule::Waits;
+use super::wait::Wait;
 use super::{Contract, Delivery, Origin, Promise, Upstream, overlay_weight};
 use crate::plugin::Writes;
 use crate::spool::{Entry, Row};
@@ -81,6 +82,8 @@ pub(super) struct Stored {
     pub(super) upstream: Arc<Upstream>,
     pub(super) contract: Arc<Contract>,
     pub(super) attempts: u32,
+    /// What names the time of the next one.
+    pub(super) wait: Wait,
     pub(super) promise: Promise,
     /// Only a dead letter may have none.
     pub(super) permit: Option<Permit>,
@@ -159,6 +162,7 @@ impl Stored {
             upstream: delivery.upstream,
             contract: delivery.contract,
             attempts: delivery.attempts,
+            wait: delivery.wait,
             promise: delivery.promise,
             permit: Some(permit),
             entry: delivery.entry,
@@ -193,6 +197,7 @@ impl Stored {
             packed,
             arrival,
             attempts: state.attempts,
+            wait: state.wait,
             promise: Promise::Held,
             permit: None,
             entry: Some(entry),
@@ -235,6 +240,18 @@ impl Stored {
         {
             self.upstream = Arc::clone(upstream);
         }
+    }
+
+    /// It goes to another upstream, and stands last in its line there. Where it stood is given back: not to
+    /// be dropped under the lock of a worker.
+    pub(super) fn send_to(&mut self, upstream: &Arc<Upstream>) -> Option<Box<Place>> {
+        let key = self
+            .overlay()
+            .and_then(|overlay| overlay.ordering_key.as_ref());
+        let lines = self.contract.share.lines();
+        let place = key.map(|key| Box::new(lines.join(upstream.name(), key)));
+        self.upstream = Arc::clone(upstream);
+        std::mem::replace(&mut self.more.as_mut()?.place, place)
     }
 
     /// Who comes after it goes on.
@@ -288,6 +305,7 @@ impl Stored {
             spent,
             since: since.saturating_duration_since(self.arrival),
             due: due.saturating_duration_since(self.arrival),
+            wait: self.wait,
             tried: self.tried().to_vec(),
             dead,
         }
@@ -315,6 +333,7 @@ impl Stored {
             attempts: self.attempts,
             spent,
             history: more.history,
+            wait: self.wait,
             promise: self.promise,
             reservation: more.reservation.map(|reservation| *reservation),
             place: more.place,

@@ -95,6 +95,7 @@ impl TakenUp {
             whereabouts: Whereabouts::Stranded,
             attempts: state.attempts,
             tried: state.tried,
+            letter: Some((packed, Instant::now())),
         })
     }
 

@@ -7,10 +7,12 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::Stranded;
-use crate::admin::{DeadLetterView, EndedView, FoundView, Page, TriedView, WebhookView, WhereView};
+use crate::admin::{
+    DeadLetterView, EndedView, FoundView, Page, Sought, TriedView, WebhookView, WhereView,
+};
 use crate::config::Plan;
 use crate::delivery::{
-    DeadLetter, DeadLetters, Dispatch, Filter, Found, Held, Replayed, TakenUp, Tried, Wanted,
+    DeadLetter, DeadLetters, Dispatch, Filter, Found, Held, Replayed, TakenUp, Tried, Wait, Wanted,
     Whereabouts,
 };
 use crate::gate::{Ended, Memory};
@@ -126,7 +128,7 @@ pub(super) fn discard(
 fn check_id(filter: &Filter) -> Result<(), String> {
     match filter.id {
         Some(id) => Err(format!(
-            "`{id}` is no dead letter; `hookgate webhooks find {id}` tells where it is"
+            "`{id}` neither waits nor is a dead letter; `hookgate webhooks find {id}` tells where it is"
         )),
         None => Ok(()),
     }
@@ -134,7 +136,7 @@ fn check_id(filter: &Filter) -> Result<(), String> {
 
 /// Nothing fits, and that is a mistake where a name is none. What is gone from the configuration may still
 /// have letters, so names are not looked at where something fits.
-fn check_names(plan: &Plan, filter: &Filter) -> Result<(), String> {
+pub(super) fn check_names(plan: &Plan, filter: &Filter) -> Result<(), String> {
     if let Some(route) = &filter.route {
         is_known("route", route, plan.contracts.keys())?;
     }
@@ -144,7 +146,11 @@ fn check_names(plan: &Plan, filter: &Filter) -> Result<(), String> {
     Ok(())
 }
 
-fn is_known<N>(what: &str, name: &str, all: impl Iterator<Item = N>) -> Result<(), String>
+pub(super) fn is_known<N>(
+    what: &str,
+    name: &str,
+    all: impl Iterator<Item = N>,
+) -> Result<(), String>
 where
     N: AsRef<str>,
 {
@@ -167,21 +173,36 @@ pub(super) fn find(
     memories: &[Arc<Memory>],
     dead: &DeadLetters,
     stranded: &Stranded,
-    id: WebhookId,
+    sought: Sought,
 ) -> WhereView {
+    let Sought { id, with_webhook } = sought;
     let known = workers.iter().flat_map(|worker| worker.find(id));
     let stranded = stranded.lock().unwrap_or_else(PoisonError::into_inner);
     let stranded = stranded.iter().filter_map(TakenUp::stranded);
     let stranded: Vec<Found> = stranded.filter(|found| found.id == id).collect();
     let known = known.chain(stranded);
-    let known = known.map(|found| found_view(&found));
+    let known = known.map(|found| FoundView {
+        webhook: with_webhook
+            .then(|| found.webhook())
+            .flatten()
+            .as_ref()
+            .map(shown),
+        ..found_view(&found)
+    });
     let (ended, held): (Vec<_>, Vec<_>) = known.partition(|view| view.ended_ago_ms.is_some());
     let filter = Filter {
         id: Some(id),
         ..Filter::default()
     };
     let dead = dead.list(&filter);
-    let dead = dead.iter().map(dead_view);
+    let dead = dead.iter().map(|letter| FoundView {
+        webhook: with_webhook
+            .then(|| letter.webhook())
+            .flatten()
+            .as_ref()
+            .map(shown),
+        ..dead_view(letter)
+    });
     let mut deliveries: Vec<FoundView> = held.into_iter().chain(dead).collect();
     // The last end counts, and only of what is nowhere any more.
     for view in ended.into_iter().rev() {
@@ -207,11 +228,13 @@ fn dead_view(letter: &DeadLetter) -> FoundView {
         attempts: letter.attempts,
         arrived_at: time(letter.arrived),
         age_ms: ms_since(letter.arrived),
+        waits_for: None,
         next_at: None,
         next_in_ms: None,
         ended_ago_ms: Some(ms_since(letter.given_up)),
         reason: Some(letter.reason.to_string()),
         tried: tried(&letter.tried),
+        webhook: None,
     }
 }
 
@@ -227,12 +250,17 @@ fn ended_view(ended: Ended) -> EndedView {
 }
 
 fn found_view(found: &Found) -> FoundView {
-    let (state, next_in, ago) = match found.whereabouts {
-        Whereabouts::Waiting { next_in } => ("waiting", next_in, None),
-        Whereabouts::InFlight => ("in-flight", None, None),
-        Whereabouts::Carried { next_in } => ("sender-waits", next_in, None),
-        Whereabouts::Stranded => ("stranded", None, None),
-        Whereabouts::Ended { end, ago } => (end.as_str(), None, Some(ago)),
+    let (state, ago) = match found.whereabouts {
+        Whereabouts::Waiting { .. } => ("waiting", None),
+        Whereabouts::InFlight => ("in-flight", None),
+        Whereabouts::Carried { .. } => ("sender-waits", None),
+        Whereabouts::Stranded => ("stranded", None),
+        Whereabouts::Ended { end, ago } => (end.as_str(), Some(ago)),
+    };
+    let (next_in, wait) = match found.whereabouts {
+        Whereabouts::Waiting { next_in, wait } => (next_in, Some(wait)),
+        Whereabouts::Carried { next } => next.unzip(),
+        _ => (None, None),
     };
     FoundView {
         id: found.id.to_string(),
@@ -242,11 +270,13 @@ fn found_view(found: &Found) -> FoundView {
         attempts: found.attempts,
         arrived_at: time(found.id.arrived()),
         age_ms: ms_since(found.id.arrived()),
+        waits_for: wait.map(Wait::as_str),
         next_at: next_in.map(|next_in| time((Timestamp::now() + next_in).into())),
         next_in_ms: next_in.map(ms),
         ended_ago_ms: ago.map(ms),
         reason: None,
         tried: tried(&found.tried),
+        webhook: None,
     }
 }
 

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Running, StartError, letters};
+use super::{Running, StartError, letters, waits};
 use crate::admin::{self, Admin, BufferView, ReloadRequest, RouteView, StateView, UpstreamView};
 use crate::config::Plan;
 use crate::delivery::{
@@ -42,10 +42,18 @@ impl Running {
             keeping,
             ..
         } = self.commons.clone();
-        let (workers, holders) = (self.dispatches.clone(), self.dispatches.clone());
+        let [workers, holders, hurried, withdrawn] = [(); 4].map(|()| self.dispatches.clone());
         let (memories, memory) = (self.memories.clone(), self.memories.first().cloned());
-        let [plan, of_dead, of_held, of_replay, of_discard] =
-            [(); 5].map(|()| Arc::clone(&self.plan));
+        let [
+            plan,
+            of_dead,
+            of_held,
+            of_replay,
+            of_discard,
+            of_hurry,
+            of_withdrawal,
+        ] = [(); 7].map(|()| Arc::clone(&self.plan));
+        let spool = keeping.clone();
         let stranded = Arc::clone(&self.stranded);
         let [listed, searched, replayed, discarded] = [(); 4].map(|()| Arc::clone(&dead));
         let state = admin::State {
@@ -55,10 +63,18 @@ impl Running {
             snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead, &telemetry)),
             dead_letters: Arc::new(move |wanted| letters::list(&listed, &of_dead, wanted)),
             waiting: Arc::new(move |wanted| letters::waiting(&holders, &of_held, wanted)),
-            find: Arc::new(move |id| letters::find(&workers, &memories, &searched, &stranded, id)),
+            find: Arc::new(move |sought| {
+                letters::find(&workers, &memories, &searched, &stranded, sought)
+            }),
             replay: Arc::new(move |filter, to| letters::replay(&replayed, &of_replay, filter, to)),
             discard: Arc::new(move |filter| {
                 letters::discard(&discarded, memory.as_ref(), &of_discard, filter)
+            }),
+            hurry: Arc::new(move |filter, to| waits::hurry(&hurried, &of_hurry, filter, to)),
+            withdraw: Arc::new(move |filter| waits::discard(&withdrawn, &of_withdrawal, filter)),
+            synced: Arc::new(move || {
+                let keeping = spool.clone();
+                Box::pin(async move { keeping.synced().await })
             }),
             reload,
         };

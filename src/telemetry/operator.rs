@@ -30,6 +30,23 @@ pub enum OperatorEvent<'a> {
         which: &'a str,
         discarded: usize,
     },
+    /// Deliveries that waited are due now.
+    Hurried {
+        by: Operator<'a>,
+        /// Which ones were meant.
+        which: &'a str,
+        /// Another upstream than theirs.
+        to: Option<&'a str>,
+        hurried: usize,
+    },
+    /// Deliveries that waited were discarded; those in flight are attempted no more.
+    Withdrawn {
+        by: Operator<'a>,
+        /// Which ones were meant.
+        which: &'a str,
+        discarded: usize,
+        in_flight: usize,
+    },
     /// The configuration is to be loaded anew; what came of it is an event of its own.
     ReloadAsked { by: Operator<'a> },
 }
@@ -63,6 +80,24 @@ impl Telemetry {
             } => {
                 info!(target: "hookgate", operator = name, from = %address, which, discarded,
                     "dead letters discarded");
+            }
+            OperatorEvent::Hurried {
+                by: Operator { address, name },
+                which,
+                to,
+                hurried,
+            } => {
+                info!(target: "hookgate", operator = name, from = %address, which, to, hurried,
+                    "waiting deliveries hurried");
+            }
+            OperatorEvent::Withdrawn {
+                by: Operator { address, name },
+                which,
+                discarded,
+                in_flight,
+            } => {
+                info!(target: "hookgate", operator = name, from = %address, which, discarded, in_flight,
+                    "waiting deliveries discarded");
             }
             OperatorEvent::ReloadAsked {
                 by: Operator { address, name },

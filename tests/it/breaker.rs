@@ -10,7 +10,7 @@ use crate::support::{Act, Call, Gate, Received, Upstream, hook};
 const EARLY: &str = "ack = \"early\"\nlossy = true\n";
 
 /// The route `hook` with these settings of its upstream.
-fn restrained(upstream: &Upstream, settings: &str) -> String {
+pub fn restrained(upstream: &Upstream, settings: &str) -> String {
     hook(upstream).replace("[routes.hook]", &format!("{settings}\n[routes.hook]"))
 }
 

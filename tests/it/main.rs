@@ -52,6 +52,7 @@ mod breaker;
 mod buffer;
 mod reload;
 mod replay;
+mod waits;
 mod whereabouts;
 
 mod drain;

@@ -77,8 +77,8 @@ async fn a_filter_chooses_and_another_upstream_takes_what_the_first_did_not() {
             &["replay", &elsewhere],
             1,
             &format!(
-                "error: `{elsewhere}` is no dead letter; `hookgate webhooks find {elsewhere}` tells where \
-                 it is\n"
+                "error: `{elsewhere}` neither waits nor is a dead letter; `hookgate webhooks find \
+                 {elsewhere}` tells where it is\n"
             ),
         ),
         (

@@ -15,7 +15,7 @@ use super::{
     Admin, BindError, BufferView, DeadLetterView, Page, Phase, Readiness, ReloadOutcome,
     ReloadRequest, RouteView, Settings, State, StateView, UpstreamView, WhereView,
 };
-use crate::delivery::Replayed;
+use crate::delivery::{Moved, Replayed};
 use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 
@@ -67,6 +67,9 @@ fn house(token: Option<&str>) -> House {
         find: Arc::new(|_| WhereView::default()),
         replay: Arc::new(|_, _| Ok(Replayed::default())),
         discard: Arc::new(|_| Ok(2)),
+        hurry: Arc::new(|_, _| Ok(Moved::default())),
+        withdraw: Arc::new(|_| Ok(Moved::default())),
+        synced: Arc::new(|| Box::pin(async { true })),
         dead_letters: Arc::new(|_| {
             let items = vec![DeadLetterView {
                 id: "wh_1".to_owned(),

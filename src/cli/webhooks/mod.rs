@@ -56,21 +56,30 @@ enum What {
         #[arg(long, value_name = "ID")]
         after: Option<String>,
     },
-    /// Show a dead letter: its attempts, head and body.
+    /// Show a webhook that waits, or a dead letter: where it is, its attempts, head and body.
     Show {
         /// The webhook's.
         id: String,
     },
-    /// Let dead letters wait for an attempt again, by the configuration in force.
+    /// Attempt a webhook again: now if it waits, anew if it is a dead letter.
     Replay {
         #[command(flatten)]
         which: Which,
-        /// To this upstream instead of the one that did not take it.
+        /// To this upstream instead of the one that has not taken it.
         #[arg(long, value_name = "UPSTREAM")]
         to: Option<String>,
+        /// What waits, instead of dead letters; an ID means both.
+        #[arg(long)]
+        waiting: bool,
     },
-    /// Forget dead letters.
-    Discard(Which),
+    /// Discard a webhook that waits or is a dead letter: it is delivered no more.
+    Discard {
+        #[command(flatten)]
+        which: Which,
+        /// What waits, instead of dead letters; an ID means both.
+        #[arg(long)]
+        waiting: bool,
+    },
 }
 
 /// Which ones are meant.
@@ -99,14 +108,17 @@ struct Which {
     all: bool,
 }
 
-/// What is said where dead letters would be moved without a word about which.
+/// What is said where something would be done without a word about what to.
 const WHICH: &str =
     "say which ones: an ID, --route, --upstream, --reason, --since or --until; or --all";
 
 pub(super) fn webhooks(options: &Webhooks) -> Exit {
     let (method, path, query) = match &options.what {
         What::Find { id } => ("GET", "/api/webhooks", vec![("id", &**id)]),
-        What::Show { id } => ("GET", "/api/dead-letters", vec![("id", &**id)]),
+        What::Show { id } => {
+            let query = vec![("id", &**id), ("webhook", "true")];
+            ("GET", "/api/webhooks", query)
+        }
         What::List {
             waiting,
             which,
@@ -122,16 +134,28 @@ pub(super) fn webhooks(options: &Webhooks) -> Exit {
             query.extend(after.as_deref().map(|after| ("after", after)));
             ("GET", path, query)
         }
-        What::Replay { which, .. } | What::Discard(which) if which.query().is_empty() => {
+        What::Replay { which, .. } | What::Discard { which, .. } if which.query().is_empty() => {
             eprintln!("error: {WHICH}");
             return Exit::Usage;
         }
-        What::Replay { which, to } => {
+        What::Replay { which, to, waiting } => {
             let mut query = which.query();
             query.extend(to.as_deref().map(|to| ("to", to)));
-            ("POST", "/api/dead-letters/replay", query)
+            let path = match (waiting, &which.id) {
+                (true, _) => "/api/waiting/replay",
+                (false, Some(_)) => "/api/webhooks/replay",
+                (false, None) => "/api/dead-letters/replay",
+            };
+            ("POST", path, query)
         }
-        What::Discard(which) => ("POST", "/api/dead-letters/discard", which.query()),
+        What::Discard { which, waiting } => {
+            let path = match (waiting, &which.id) {
+                (true, _) => "/api/waiting/discard",
+                (false, Some(_)) => "/api/webhooks/discard",
+                (false, None) => "/api/dead-letters/discard",
+            };
+            ("POST", path, which.query())
+        }
     };
     let answer = match ask(options, method, &target(path, &query)) {
         Ok(answer) => answer,
@@ -150,11 +174,12 @@ pub(super) fn webhooks(options: &Webhooks) -> Exit {
     };
     let said = match &options.what {
         What::Find { id } => shown::found(id, &told),
-        What::Show { .. } => shown::letter(&told),
+        What::Show { id } => shown::webhook(id, &told),
         What::List { waiting: false, .. } => shown::letters(&told),
         What::List { waiting: true, .. } => shown::waiting(&told),
-        What::Replay { .. } => shown::replayed(&told),
-        What::Discard(_) => shown::discarded(&told),
+        What::Replay { waiting, .. } | What::Discard { waiting, .. } => {
+            shown::done(&told, *waiting)
+        }
     };
     if options.json {
         print!("{text}");

@@ -108,58 +108,77 @@ pub(super) fn waiting(told: &Value) -> Said {
     }
 }
 
-/// One dead letter, with what was received.
-pub(super) fn letter(told: &Value) -> Said {
-    let all = array(&told["dead_letters"]);
-    let Some(first) = all.first() else {
-        return Said::failure("error: there is no such dead letter\n".to_owned());
+/// Where one webhook is, with what was received.
+pub(super) fn webhook(id: &str, told: &Value) -> Said {
+    let mut said = found(id, told);
+    let deliveries = array(&told["deliveries"]).iter();
+    let mut webhooks = deliveries.map(|delivery| &delivery["webhook"]);
+    let Some(webhook) = webhooks.find(|webhook| webhook.is_object()) else {
+        if !said.out.is_empty() {
+            let why =
+                "what was received is shown while it waits between attempts, or is a dead letter";
+            (said.err, said.exit) = (format!("{why}\n"), Exit::Failure);
+        }
+        return said;
     };
-    let Said { mut out, .. } = letters(told);
-    all.iter().for_each(|letter| tried(&mut out, letter));
-    let webhook = &first["webhook"];
-    let _ = writeln!(
-        out,
-        "\n{} {}",
-        text(&webhook["method"]),
-        text(&webhook["target"])
-    );
+    let out = &mut said.out;
+    let (method, target) = (text(&webhook["method"]), text(&webhook["target"]));
+    let _ = writeln!(out, "\n{method} {target}");
     for field in array(&webhook["fields"]) {
         let _ = writeln!(out, "{}: {}", text(&field[0]), text(&field[1]));
     }
     let _ = writeln!(out, "\n{}", text(&webhook["body"]));
-    Said::out(out)
+    said
 }
 
-/// What became of a replay.
-pub(super) fn replayed(told: &Value) -> Said {
-    let (replayed, kept) = (number(&told["replayed"]), number(&told["kept"]));
-    if (replayed, kept) == (0, 0) {
-        return nothing();
+/// What became of a replay or of a discard.
+pub(super) fn done(told: &Value, waiting: bool) -> Said {
+    let mut said = Said::out(String::new());
+    for what in ["replayed", "hurried", "discarded"] {
+        match number(&told[what]) {
+            0 => {}
+            count => {
+                let _ = writeln!(said.out, "{count} {what}");
+            }
+        }
     }
-    let out = format!("{replayed} replayed\n");
-    match kept {
-        0 => Said::out(out),
-        _ => Said {
-            out,
-            err: format!("error: {kept} stay: the buffer has no room for them\n"),
-            exit: Exit::Failure,
-        },
+    let failed = |said: &mut Said, why: &str| {
+        let _ = writeln!(said.err, "{why}");
+        said.exit = Exit::Failure;
+    };
+    let (kept, in_flight) = (number(&told["kept"]), number(&told["in_flight"]));
+    if kept > 0 {
+        let why = format!("error: {kept} stay: the buffer has no room for them");
+        failed(&mut said, &why);
     }
-}
-
-/// What became of a discard.
-pub(super) fn discarded(told: &Value) -> Said {
-    match number(&told["discarded"]) {
-        0 => nothing(),
-        discarded => Said::out(format!("{discarded} discarded\n")),
+    match told["discarded"].is_number() {
+        _ if in_flight == 0 => {}
+        true => {
+            let _ = writeln!(
+                said.err,
+                "{in_flight} in an attempt, which is finished; if it fails, there is no other"
+            );
+        }
+        false => {
+            let _ = writeln!(
+                said.err,
+                "{in_flight} in an attempt at this moment, which is finished"
+            );
+        }
     }
-}
-
-fn nothing() -> Said {
-    Said {
-        err: "no dead letter fits, nothing was done\n".to_owned(),
-        ..Said::out(String::new())
+    if told["on_disk"] == false {
+        let why = "error: the spool cannot be written: after a restart it is as it was before";
+        failed(&mut said, why);
     }
+    if said.out.is_empty() && said.err.is_empty() {
+        let none = if waiting {
+            "nothing that waits fits"
+        } else {
+            "no dead letter fits"
+        };
+        said.err = format!("{none}, nothing was done\n");
+    }
+    said
 }
 
 /// Where the list goes on, or that there is none.
@@ -180,36 +199,51 @@ fn state(delivery: &Value) -> String {
     let made = attempts(delivery);
     let next = delivery["next_in_ms"].as_u64().map(|ms| {
         let at = text(&delivery["next_at"]);
-        format!("the next in {} (at {at})", time(ms))
+        format!(", the next in {} (at {at})", time(ms))
     });
+    let next = next.unwrap_or_default();
+    let what_for = waits_for(delivery);
     let ago = delivery["ended_ago_ms"]
         .as_u64()
         .map(|ms| format!("{} ago", time(ms)));
     let ago = ago.unwrap_or_default();
-    match (delivery["state"].as_str().unwrap_or_default(), next) {
-        ("waiting", Some(next)) => format!("waiting, {made}, {next}"),
-        ("waiting", None) => format!("waiting for its upstream or its turn, {made}"),
-        ("in-flight", _) => {
+    match delivery["state"].as_str().unwrap_or_default() {
+        "waiting" => format!("waiting, {made}{next}{what_for}"),
+        "in-flight" => {
             let under_way = number(&delivery["attempts"]) + 1;
             format!("in flight, attempt {under_way}")
         }
-        ("sender-waits", Some(next)) => format!("its sender waits, {made}, {next}"),
-        ("sender-waits", None) => match number(&delivery["attempts"]) {
+        "sender-waits" => match number(&delivery["attempts"]) {
             0 => "its sender waits".to_owned(),
-            _ => format!("its sender waits, {made}"),
+            _ => format!("its sender waits, {made}{next}{what_for}"),
         },
-        ("stranded", _) => format!(
+        "stranded" => format!(
             "stays in the spool, {made}: its route or its upstream is not in the configuration; put it back and \
              reload"
         ),
-        ("dead", _) => {
+        "dead" => {
             let reason = text(&delivery["reason"]);
             format!("dead letter, {made}, {ago}: {reason}")
         }
-        ("refused", _) => format!("refused by the upstream, {made}, {ago}"),
-        ("withdrawn", _) => format!("withdrawn, for its sender has it still, {made}, {ago}"),
-        ("duplicate", _) => format!("a duplicate of one that was taken before, {ago}"),
-        (state, _) => format!("{state}, {made}, {ago}"),
+        "refused" => format!("refused by the upstream, {made}, {ago}"),
+        "withdrawn" => format!("withdrawn, for its sender has it still, {made}, {ago}"),
+        "duplicate" => format!("a duplicate of one that was taken before, {ago}"),
+        state => format!("{state}, {made}, {ago}"),
+    }
+}
+
+/// What it waits for.
+fn waits_for(delivery: &Value) -> &'static str {
+    match delivery["waits_for"].as_str().unwrap_or_default() {
+        "schedule" => " by its schedule",
+        "retry-after" => " as its upstream asked",
+        "breaker" => ": the breaker of its upstream is open",
+        "probe" => ": the breaker of its upstream is half-open, and a probe is on its way",
+        "rate" => " by the rate of its upstream",
+        "places" => ": all places of its upstream are taken",
+        "order" => ": one with the same ordering key is before it",
+        "turn" => ": its turn comes",
+        _ => "",
     }
 }
 
