@@ -19,6 +19,7 @@ bundled!(
     "jwt",
     "json-filter",
     "dedupe",
+    "order",
     "json-template",
     "cloudevents",
     "standard-sign",

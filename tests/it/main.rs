@@ -33,6 +33,7 @@ mod handshake;
 mod providers;
 
 mod filter;
+mod order;
 mod repeats;
 mod signing;
 mod transform;

@@ -5,7 +5,6 @@ use hookgate_sdk::problem::{Problems, list};
 use crate::key::{self, KNOWN, Part, SECONDS_MAX, Senseless};
 
 const FIELDS: [&str; 5] = ["header", "pointer", "digest", "for", "missing"];
-const MISSING: [&str; 2] = ["refuse", "deliver"];
 
 /// The problems of `config`, none when it can be used.
 #[must_use]
@@ -16,15 +15,12 @@ pub fn check(config: &str) -> Vec<(String, String)> {
             && let Some(text) = problems.text("", table, kind)
         {
             match kind {
-                "header" => problems.header_name("/header", text),
-                "pointer" => problems.json_pointer("/pointer", text),
-                _ => digest(problems, text),
+                "digest" => digest(problems, text),
+                _ => problems.known_by(kind, text),
             }
         }
         problems.seconds("", table, "for", 1..=SECONDS_MAX);
-        if let Some(missing) = problems.text("", table, "missing") {
-            problems.one_of("", "missing", missing, &MISSING);
-        }
+        problems.missing_key(table);
     })
 }
 

@@ -1,15 +1,13 @@
 //! The delivery, with the key that makes its repeat harmless.
 
-use hookgate_sdk::crypto::{self, Encoding};
+use hookgate_sdk::crypto;
 use hookgate_sdk::deliveries::Delivery;
 use hookgate_sdk::json::Json;
+use hookgate_sdk::known::{self, Unknown};
+use hookgate_sdk::span;
 use hookgate_sdk::transform::Failure;
-use hookgate_sdk::{body_is_json, header, json_text, span};
 
 use crate::key::{self, DEFAULT_SECONDS, Part};
-
-/// The longest key that the host takes; a longer one is digested.
-const KEY_BYTES_MAX: usize = 1 << 10;
 
 /// The delivery under the configuration.
 pub(crate) fn make(table: &Json<'_>) -> Result<Vec<Delivery>, Failure> {
@@ -21,68 +19,33 @@ pub(crate) fn make(table: &Json<'_>) -> Result<Vec<Delivery>, Failure> {
     let ttl = seconds
         .and_then(|seconds| u32::try_from(seconds).ok())
         .ok_or_else(|| Failure::Permanent("`for` is wrong in the configuration".into()))?;
-    match key(table) {
+    let key = known::key(table).unwrap_or_else(|| {
+        let template = table.get("digest").and_then(Json::as_text);
+        digest(template.unwrap_or_default())
+    });
+    match key {
         Ok(key) => delivery.set_dedupe_key(&key, ttl),
-        Err(Missing::Here(_))
-            if table.get("missing").and_then(Json::as_text) == Some("deliver") => {}
-        Err(Missing::Here(what) | Missing::Fault(what)) => return Err(Failure::Permanent(what)),
+        Err(unknown) => unknown.allowed(table)?,
     }
     Ok(vec![delivery])
 }
 
-/// Why there is no key.
-enum Missing {
-    /// The webhook has none.
-    Here(String),
-    /// Nobody can say whether it has one.
-    Fault(String),
-}
-
-fn key(table: &Json<'_>) -> Result<String, Missing> {
-    let text = |name| table.get(name).and_then(Json::as_text);
-    let key = if let Some(name) = text("header") {
-        header::only(name).map_err(|why| Missing::Here(format!("the header `{name}` {why}")))?
-    } else if let Some(pointer) = text("pointer") {
-        match json_text(pointer) {
-            Some(value) if value != "null" => value,
-            None if !body_is_json() => {
-                let what = format!("the body is not JSON, so nothing is at `{pointer}`");
-                return Err(Missing::Here(what));
-            }
-            _ => return Err(Missing::Here(format!("`{pointer}` is absent"))),
-        }
-    } else {
-        return digest(text("digest").unwrap_or_default());
-    };
-    match key.len() {
-        0 => Err(Missing::Here("the key is empty".into())),
-        1..=KEY_BYTES_MAX => Ok(key),
-        _ => sha256(&[crypto::Part::Text(&key)]),
-    }
-}
-
-fn digest(template: &str) -> Result<String, Missing> {
+fn digest(template: &str) -> Result<String, Unknown> {
     let mut message = Vec::new();
     for part in key::parts(template) {
         message.push(match part {
             Ok(Part::Text(text)) => crypto::Part::Text(text),
             Ok(Part::Body) => crypto::Part::Body,
             Ok(Part::Header(name)) => {
-                header::only(name)
-                    .map_err(|why| Missing::Here(format!("the header `{name}` {why}")))?;
+                known::of_header(name)?;
                 crypto::Part::Header(name)
             }
             Err(_) => {
-                return Err(Missing::Fault(
+                return Err(Unknown::Fault(
                     "`digest` is wrong in the configuration".into(),
                 ));
             }
         });
     }
-    sha256(&message)
-}
-
-fn sha256(message: &[crypto::Part<'_>]) -> Result<String, Missing> {
-    crypto::digest("sha256", message, Encoding::Hex)
-        .map_err(|_| Missing::Fault("the host makes no SHA-256".into()))
+    known::sha256(&message)
 }

@@ -36,6 +36,7 @@ pub mod base64;
 pub mod header;
 pub mod json;
 pub mod key;
+pub mod known;
 pub mod problem;
 pub mod slot;
 pub mod span;
