@@ -7,12 +7,13 @@ mod keys;
 mod letters;
 mod operators;
 mod running;
+mod stranded;
 mod waits;
 mod worker;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -31,6 +32,7 @@ use crate::spool::{Found, FoundRow, SpoolError};
 use crate::telemetry::{Event, SpoolEvent, Telemetry};
 use crate::webhook::Arrival;
 pub use running::Drained;
+use stranded::Stranded;
 use worker::Worker;
 
 /// What outlives a plan: it is made once, and every plan of a process is compiled against it.
@@ -51,9 +53,6 @@ pub struct Server {
     sockets: listener::Sockets,
     admin: Option<(admin::Bound, Tenure)>,
 }
-
-/// Rows of the spool that no route or no upstream takes.
-type Stranded = Mutex<Vec<FoundRow>>;
 
 /// Serving.
 #[derive(Debug)]
@@ -218,7 +217,8 @@ impl Server {
         } = foundation;
         let shared = Shared::new(&plan.listener, commons.telemetry.clone());
         let mut taken = open_spool(found, &plan, &commons, opened);
-        let stranded = Arc::new(Mutex::new(std::mem::take(&mut taken.stranded)));
+        let stranded = std::mem::take(&mut taken.stranded);
+        let stranded = Arc::new(Stranded::new(stranded, commons.clone()));
         let mut taken = taken.split(plan.workers).into_iter();
         let mut running = Running {
             routes: Arc::new(ArcSwap::from(Arc::clone(&plan.routes))),

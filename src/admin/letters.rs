@@ -77,13 +77,7 @@ pub(super) fn find(state: &State, request: &Parts) -> Response<Full<Bytes>> {
     });
     match sought {
         Ok(Some(sought)) => {
-            let views::WhereView { deliveries, ended } = (state.find)(sought);
-            let id = sought.id.to_string();
-            let webhook = views::Webhook {
-                id,
-                deliveries,
-                ended,
-            };
+            let webhook = views::Webhook::new(sought.id, (state.find)(sought));
             reply::json(StatusCode::OK, &webhook)
         }
         Ok(None) => reply::sentence(StatusCode::BAD_REQUEST, "say which one: `?id=wh_...`"),

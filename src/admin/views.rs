@@ -86,6 +86,9 @@ pub struct DeadLetterView {
     pub given_up_at: Timestamp,
     /// How the last attempts failed.
     pub tried: Vec<TriedView>,
+    /// It stays in the spool: the configuration has no place for it.
+    #[serde(rename = "stranded", skip_serializing_if = "is_false")]
+    pub is_stranded: bool,
     /// What was received; only where one webhook is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookView>,
@@ -147,6 +150,9 @@ pub struct FoundView {
     /// When it ended, or was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_ago_ms: Option<u64>,
+    /// The id of the webhook that it repeats, where it is a duplicate and that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<String>,
     /// Why it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -195,15 +201,31 @@ pub struct WhereView {
     pub deliveries: Vec<FoundView>,
     /// How its call ended, where that was not by a delivery.
     pub ended: Option<EndedView>,
+    /// Those that it repeats, and where they are.
+    pub repeated: Vec<(WebhookId, Self)>,
 }
 
 /// `/api/webhooks`.
 #[derive(Serialize)]
 pub(super) struct Webhook {
-    pub(super) id: String,
-    pub(super) deliveries: Vec<FoundView>,
+    id: String,
+    deliveries: Vec<FoundView>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) ended: Option<EndedView>,
+    ended: Option<EndedView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repeated: Vec<Self>,
+}
+
+impl Webhook {
+    pub(super) fn new(id: WebhookId, view: WhereView) -> Self {
+        let repeated = view.repeated.into_iter();
+        Self {
+            id: id.to_string(),
+            deliveries: view.deliveries,
+            ended: view.ended,
+            repeated: repeated.map(|(id, view)| Self::new(id, view)).collect(),
+        }
+    }
 }
 
 /// A part of a list, in the order of arrival.
@@ -249,6 +271,11 @@ pub(super) struct Done {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(whether: &bool) -> bool {
+    !*whether
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -25,7 +25,7 @@ use super::{Buffer, Commons, DeadLetters, Delivery, Duplicates, Promise, Upstrea
 use crate::drain::Watch;
 use crate::spool::Entry;
 use crate::telemetry::{Event, Telemetry};
-use crate::webhook::WebhookId;
+use crate::webhook::{Dedupe, WebhookId};
 
 /// Attempts from the buffer that one worker has in flight to one upstream: as many as an upstream is
 /// asked for at once by default, so that its own `concurrency`, which live traffic shares, is what limits a
@@ -93,6 +93,8 @@ pub(super) struct Flight {
     pub(super) entry: Option<Arc<Entry>>,
     /// What could still be written of it.
     pub(super) ahead: Option<Ahead>,
+    /// Its key, where it has one that was accepted.
+    pub(super) dedupe: Option<Dedupe>,
     pub(super) verdict: Verdict,
 }
 
@@ -228,6 +230,7 @@ impl<R: Road> Worker<R> {
             progress,
             entry,
             ahead,
+            dedupe: None,
             verdict: Verdict::Nothing,
         });
         let worker = Arc::clone(self);
@@ -262,31 +265,20 @@ impl<R: Road> Worker<R> {
                 }
                 match self.take(&mut state, &mut calls) {
                     Take::Now(stored, pass) => {
-                        let name = stored.name();
-                        let lane = Arc::clone(&name.upstream);
-                        let promise = stored.promise;
-                        let progress = Progress {
-                            attempts: stored.attempts,
-                            history: stored.history(),
-                            wait: stored.wait,
-                            due: None,
-                        };
+                        let mut flight = Flight::of(&stored);
+                        let lane = Arc::clone(&flight.name.upstream);
                         drop(state);
                         let mut delivery = stored.wake();
-                        if let Some(delivery) = &mut delivery {
-                            self.number(delivery);
+                        match &mut delivery {
+                            Some(delivery) => {
+                                self.number(delivery);
+                                flight.entry = delivery.entry.clone();
+                                flight.ahead = self.ahead(delivery);
+                            }
+                            None if flight.promise == Promise::Held => self.lose(&flight.name),
+                            None => {}
                         }
-                        let ticket = self.state().fly(Flight {
-                            name: name.clone(),
-                            promise,
-                            progress,
-                            entry: delivery.as_ref().and_then(|woken| woken.entry.clone()),
-                            ahead: delivery.as_ref().and_then(|woken| self.ahead(woken)),
-                            verdict: Verdict::Nothing,
-                        });
-                        if delivery.is_none() && promise == Promise::Held {
-                            self.lose(&name);
-                        }
+                        let ticket = self.state().fly(flight);
                         let lease = Lease {
                             worker: Arc::clone(&self),
                             lane,
@@ -396,6 +388,26 @@ impl<R: Road> Home for Worker<R> {
         self.note(&mut stored, now, None);
         self.enqueue(Box::new(stored), now);
         Ok(())
+    }
+}
+
+impl Flight {
+    /// Of what is on its way out of the schedule.
+    fn of(stored: &Stored) -> Self {
+        Self {
+            name: stored.name(),
+            promise: stored.promise,
+            progress: Progress {
+                attempts: stored.attempts,
+                history: stored.history(),
+                wait: stored.wait,
+                due: None,
+            },
+            entry: None,
+            ahead: None,
+            dedupe: stored.dedupe().cloned(),
+            verdict: Verdict::Nothing,
+        }
     }
 }
 

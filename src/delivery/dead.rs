@@ -15,7 +15,7 @@ use super::background::Left;
 use super::packed::Packed;
 use super::record::Dead;
 use super::stored::{Stored, Tried};
-use super::{Contract, Upstream};
+use super::{Contract, Duplicates, Upstream};
 use crate::spool::Spool;
 use crate::webhook::{Webhook, WebhookId};
 
@@ -43,8 +43,10 @@ pub struct DeadLetter {
     pub arrived: SystemTime,
     /// When it was given up.
     pub given_up: SystemTime,
-    packed: Packed,
-    arrival: Instant,
+    /// It stays in the spool: the configuration has no place for it.
+    pub is_stranded: bool,
+    pub(super) packed: Packed,
+    pub(super) arrival: Instant,
 }
 
 impl DeadLetter {
@@ -165,10 +167,13 @@ impl DeadLetters {
         self.len() == 0
     }
 
-    /// Forgets those that are meant, and says how many they were.
-    pub fn discard(&self, filter: &Filter) -> usize {
+    /// Forgets those that are meant, and their keys among `duplicates`: whoever sends one again is delivered.
+    /// Says how many they were.
+    pub fn discard(&self, filter: &Filter, duplicates: &Duplicates) -> usize {
         // Dropped after the lock is.
         let discarded = self.desk().take(filter);
+        let all = discarded.iter();
+        all.for_each(|letter| letter.stored.forget_key(duplicates));
         let entries = discarded
             .iter()
             .filter_map(|letter| letter.stored.entry.as_ref());
@@ -315,6 +320,7 @@ impl Letter {
             reason: Arc::clone(&self.reason),
             arrived: packed.arrived(),
             given_up: self.given_up,
+            is_stranded: false,
             packed: packed.clone(),
             arrival: *arrival,
         }

@@ -325,15 +325,18 @@ impl<R: Road> Dispatch<R> {
                             && other.upstream.name() == upstream.name()
                     });
                 let seen = overlay.dedupe.as_ref().filter(|_| !sibling).map(|dedupe| {
-                    self.worker
-                        .duplicates
-                        .reserve(&webhook.route, upstream.name(), dedupe)
+                    self.worker.duplicates.reserve(
+                        &webhook.route,
+                        upstream.name(),
+                        dedupe,
+                        webhook.id,
+                    )
                 });
                 let reservation = match seen {
                     None if sibling => continue,
                     None => None,
                     Some(Seen::Never(reservation)) => Some(reservation),
-                    Some(Seen::Accepted(answer)) => {
+                    Some(Seen::Accepted { answer, by }) => {
                         duplicates += 1;
                         let name = Left {
                             id: webhook.id,
@@ -341,7 +344,7 @@ impl<R: Road> Dispatch<R> {
                             upstream: Arc::clone(upstream.name()),
                         };
                         let recent = &self.worker.recent;
-                        recent.end(name, End::Duplicate, 0, History::default());
+                        recent.end(name, End::Duplicate { of: by }, 0, History::default());
                         heard = heard.or(answer);
                         continue;
                     }

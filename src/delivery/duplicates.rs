@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::Answer;
 use super::packed::{get, put, text};
 use crate::spool::Spool;
-use crate::webhook::Arrival;
+use crate::webhook::{Arrival, Dedupe, WebhookId};
 
 /// About 100 bytes each, so 100 MB at worst.
 const KEYS_MAX: u64 = 1_000_000;
@@ -41,22 +41,46 @@ struct Key {
 }
 
 impl Key {
-    fn to_bytes(&self) -> Vec<u8> {
+    fn new(route: &Arc<str>, upstream: &Arc<str>, dedupe: &Dedupe) -> Self {
+        Self {
+            route: Arc::clone(route),
+            upstream: Arc::clone(upstream),
+            key: dedupe.key.clone(),
+        }
+    }
+
+    /// With who was accepted under it; nobody where it is to be forgotten.
+    fn to_bytes(&self, by: Option<WebhookId>) -> Vec<u8> {
         let mut out = Vec::new();
         for part in [&*self.route, &*self.upstream, &*self.key] {
             put(&mut out, part.as_bytes());
         }
+        let by = by.map(WebhookId::to_bytes);
+        put(&mut out, by.as_ref().map_or(&[], |by| by.as_slice()));
         out
     }
 
-    fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+    fn from_bytes(mut bytes: &[u8]) -> Option<(Self, Word)> {
         let (route, upstream, key) = (get(&mut bytes)?, get(&mut bytes)?, get(&mut bytes)?);
-        Some(Self {
+        let key = Self {
             route: text(route)?,
             upstream: text(upstream)?,
             key: text(key)?,
-        })
+        };
+        let word = match get(&mut bytes) {
+            Some([]) => Word::Forget,
+            Some(by) => Word::Accepted(by.try_into().ok().map(WebhookId::from_bytes)),
+            // Of before anybody was named.
+            None => Word::Accepted(None),
+        };
+        Some((key, word))
     }
+}
+
+/// What is written of a key.
+enum Word {
+    Accepted(Option<WebhookId>),
+    Forget,
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +89,8 @@ enum Mark {
     InFlight(CancellationToken),
     Accepted {
         ttl: Duration,
+        /// Who; not known of some that an earlier process had accepted.
+        by: Option<WebhookId>,
     },
 }
 
@@ -75,8 +101,13 @@ pub(super) enum Seen {
     Never(Reservation),
     /// In the hands of another task, which may still fail; cancelled when that is decided.
     InFlight(CancellationToken),
-    /// Accepted before, with the upstream's answer where its sender has not heard it.
-    Accepted(Option<Arc<Answer>>),
+    /// Accepted before.
+    Accepted {
+        /// The upstream's, where its sender has not heard it.
+        answer: Option<Arc<Answer>>,
+        /// Which one it repeats, where that is known.
+        by: Option<WebhookId>,
+    },
 }
 
 /// The keys of the process.
@@ -116,12 +147,16 @@ impl Duplicates {
         let _ = self.spool.set(spool);
     }
 
-    /// Marks the keys that an earlier process had written and that have not expired by `now`.
+    /// Marks the keys that an earlier process had written, in that order, and that have not expired by `now`.
     pub fn recall(&self, keys: Vec<(u64, Vec<u8>)>, now: Arrival) {
         for (expires, key) in keys {
             let ttl = Duration::from_millis(expires.saturating_sub(now.unix_ms()));
-            if let Some(key) = Key::from_bytes(&key).filter(|_| !ttl.is_zero()) {
-                self.marks.insert(Arc::new(key), Mark::Accepted { ttl });
+            match Key::from_bytes(&key).filter(|_| !ttl.is_zero()) {
+                Some((key, Word::Accepted(by))) => {
+                    self.marks.insert(Arc::new(key), Mark::Accepted { ttl, by });
+                }
+                Some((key, Word::Forget)) => self.marks.invalidate(&key),
+                None => {}
             }
         }
     }
@@ -131,29 +166,54 @@ impl Duplicates {
         &self,
         route: &Arc<str>,
         upstream: &Arc<str>,
-        dedupe: &crate::webhook::Dedupe,
-        ago: Duration,
+        dedupe: &Dedupe,
+        (ago, by): (Duration, Option<WebhookId>),
     ) {
         let ttl = dedupe.ttl.min(TTL_MAX).saturating_sub(ago);
-        let key = Arc::new(Key {
-            route: Arc::clone(route),
-            upstream: Arc::clone(upstream),
-            key: dedupe.key.clone(),
-        });
-        self.marks.insert(key, Mark::Accepted { ttl });
+        let key = Arc::new(Key::new(route, upstream, dedupe));
+        self.marks.insert(key, Mark::Accepted { ttl, by });
+    }
+
+    /// Forgets the key of a webhook that was accepted and will not be delivered: its sender's repeat is a new
+    /// one. Not where another one has been accepted under it since.
+    pub(super) fn forget(
+        &self,
+        route: &Arc<str>,
+        upstream: &Arc<str>,
+        dedupe: &Dedupe,
+        by: WebhookId,
+    ) {
+        let key = Key::new(route, upstream, dedupe);
+        match self.marks.get(&key) {
+            Some(Mark::Accepted { by: other, .. }) if other.is_some_and(|other| other != by) => {
+                return;
+            }
+            // Of the attempt that decides about it.
+            Some(Mark::InFlight(_)) => return,
+            _ => {}
+        }
+        self.marks.invalidate(&key);
+        self.answers.invalidate(&key);
+        // As long as what it forgets: whatever is written later has a higher number.
+        self.write(&key, None, dedupe.ttl.min(TTL_MAX));
+    }
+
+    fn write(&self, key: &Key, by: Option<WebhookId>, ttl: Duration) {
+        if let Some(spool) = self.spool.get() {
+            let now = Arrival::now().unix_ms();
+            let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+            spool.remember(key.to_bytes(by), now, now.saturating_add(ttl));
+        }
     }
 
     pub(super) fn reserve(
         self: &Arc<Self>,
         route: &Arc<str>,
         upstream: &Arc<str>,
-        dedupe: &crate::webhook::Dedupe,
+        dedupe: &Dedupe,
+        by: WebhookId,
     ) -> Seen {
-        let key = Arc::new(Key {
-            route: Arc::clone(route),
-            upstream: Arc::clone(upstream),
-            key: dedupe.key.clone(),
-        });
+        let key = Arc::new(Key::new(route, upstream, dedupe));
         let flight = CancellationToken::new();
         let mark = || Mark::InFlight(flight.clone());
         let entry = self.marks.entry(Arc::clone(&key)).or_insert_with(mark);
@@ -162,6 +222,7 @@ impl Duplicates {
             return Seen::Never(Reservation {
                 duplicates: Arc::clone(self),
                 key,
+                by,
                 ttl,
                 kept: false,
                 flight,
@@ -169,7 +230,10 @@ impl Duplicates {
         }
         match entry.into_value() {
             Mark::InFlight(flight) => Seen::InFlight(flight),
-            Mark::Accepted { .. } => Seen::Accepted(self.answers.get(&key)),
+            Mark::Accepted { by, .. } => {
+                let answer = self.answers.get(&key);
+                Seen::Accepted { answer, by }
+            }
         }
     }
 }
@@ -185,6 +249,8 @@ impl Default for Duplicates {
 pub(super) struct Reservation {
     duplicates: Arc<Duplicates>,
     key: Arc<Key>,
+    /// Whose it is.
+    by: WebhookId,
     ttl: Duration,
     kept: bool,
     flight: CancellationToken,
@@ -203,14 +269,10 @@ impl Reservation {
     /// The delivery is accepted: repeats are duplicates from now on.
     pub(super) fn keep(mut self) {
         self.kept = true;
-        if let Some(spool) = self.duplicates.spool.get() {
-            let now = Arrival::now().unix_ms();
-            let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
-            spool.remember(self.key.to_bytes(), now, now.saturating_add(ttl));
-        }
-        self.duplicates
-            .marks
-            .insert(Arc::clone(&self.key), Mark::Accepted { ttl: self.ttl });
+        let (ttl, by) = (self.ttl, Some(self.by));
+        self.duplicates.write(&self.key, by, ttl);
+        let mark = Mark::Accepted { ttl, by };
+        self.duplicates.marks.insert(Arc::clone(&self.key), mark);
     }
 }
 
@@ -255,7 +317,7 @@ impl Mark {
     fn ttl(&self) -> Option<Duration> {
         match self {
             Self::InFlight(_) => None,
-            Self::Accepted { ttl } => Some(*ttl),
+            Self::Accepted { ttl, .. } => Some(*ttl),
         }
     }
 }
@@ -263,7 +325,6 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::Dedupe;
 
     fn dedupe(ttl: Duration) -> Dedupe {
         Dedupe {
@@ -272,31 +333,80 @@ mod tests {
         }
     }
 
+    fn id() -> WebhookId {
+        WebhookId::new(Arrival::now())
+    }
+
+    #[test]
+    fn a_key_that_is_forgotten_is_new_and_not_if_another_webhook_has_it_by_now() {
+        let duplicates = Arc::new(Duplicates::new());
+        let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
+        let dedupe = dedupe(Duration::from_secs(60));
+        let by = id();
+        if let Seen::Never(first) = duplicates.reserve(&route, &upstream, &dedupe, by) {
+            first.keep();
+        }
+
+        duplicates.forget(&route, &upstream, &dedupe, id());
+        let again = duplicates.reserve(&route, &upstream, &dedupe, id());
+        assert!(matches!(again, Seen::Accepted { by: first, .. } if first == Some(by)));
+        duplicates.forget(&route, &upstream, &dedupe, by);
+
+        let again = duplicates.reserve(&route, &upstream, &dedupe, id());
+        assert!(matches!(again, Seen::Never(_)));
+    }
+
+    #[test]
+    fn what_is_written_of_a_key_is_read_again_the_words_of_before_too() {
+        let duplicates = Arc::new(Duplicates::new());
+        let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
+        let dedupe = dedupe(Duration::from_secs(60));
+        let by = id();
+        let key = Key::new(&route, &upstream, &dedupe);
+        let accepted = key.to_bytes(Some(by));
+        let mut of_before = accepted.clone();
+        of_before.truncate(accepted.len() - 17);
+        let seen = |written: &[Vec<u8>]| {
+            let keys = written.iter().map(|key| (u64::MAX, key.clone()));
+            duplicates.recall(keys.collect(), Arrival::now());
+            match duplicates.reserve(&route, &upstream, &dedupe, id()) {
+                Seen::Accepted { by, .. } => Some(by),
+                _ => None,
+            }
+        };
+
+        assert_eq!(seen(std::slice::from_ref(&accepted)), Some(Some(by)));
+        assert_eq!(seen(&[of_before]), Some(None));
+        let forgotten = key.to_bytes(None);
+        assert_eq!(seen(&[accepted.clone(), forgotten.clone()]), None);
+        assert_eq!(seen(&[forgotten, accepted]), Some(Some(by)));
+    }
+
     #[test]
     fn a_key_is_in_flight_then_accepted_and_only_for_its_route_and_upstream() {
         let duplicates = Arc::new(Duplicates::new());
         let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
         let dedupe = dedupe(Duration::from_secs(60));
 
-        let Seen::Never(first) = duplicates.reserve(&route, &upstream, &dedupe) else {
+        let Seen::Never(first) = duplicates.reserve(&route, &upstream, &dedupe, id()) else {
             panic!("a new key is new");
         };
         assert!(matches!(
-            duplicates.reserve(&route, &upstream, &dedupe),
+            duplicates.reserve(&route, &upstream, &dedupe, id()),
             Seen::InFlight(_)
         ));
         first.keep();
 
         assert!(matches!(
-            duplicates.reserve(&route, &upstream, &dedupe),
-            Seen::Accepted(None)
+            duplicates.reserve(&route, &upstream, &dedupe, id()),
+            Seen::Accepted { answer: None, .. }
         ));
         assert!(matches!(
-            duplicates.reserve(&"s".into(), &upstream, &dedupe),
+            duplicates.reserve(&"s".into(), &upstream, &dedupe, id()),
             Seen::Never(_)
         ));
         assert!(matches!(
-            duplicates.reserve(&route, &"v".into(), &dedupe),
+            duplicates.reserve(&route, &"v".into(), &dedupe, id()),
             Seen::Never(_)
         ));
     }
@@ -307,10 +417,10 @@ mod tests {
         let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
         let dedupe = dedupe(Duration::from_secs(60));
 
-        drop(duplicates.reserve(&route, &upstream, &dedupe));
+        drop(duplicates.reserve(&route, &upstream, &dedupe, id()));
 
         assert!(matches!(
-            duplicates.reserve(&route, &upstream, &dedupe),
+            duplicates.reserve(&route, &upstream, &dedupe, id()),
             Seen::Never(_)
         ));
     }
@@ -320,11 +430,13 @@ mod tests {
         let duplicates = Arc::new(Duplicates::new());
         let (route, upstream): (Arc<str>, Arc<str>) = ("r".into(), "u".into());
 
-        if let Seen::Never(first) = duplicates.reserve(&route, &upstream, &dedupe(Duration::ZERO)) {
+        if let Seen::Never(first) =
+            duplicates.reserve(&route, &upstream, &dedupe(Duration::ZERO), id())
+        {
             first.keep();
         }
 
-        let again = duplicates.reserve(&route, &upstream, &dedupe(Duration::ZERO));
+        let again = duplicates.reserve(&route, &upstream, &dedupe(Duration::ZERO), id());
         assert!(matches!(again, Seen::Never(_)));
     }
 }

@@ -129,12 +129,21 @@ impl<R: Road> Worker<R> {
                 moved.in_flight += usize::from(flight.verdict == Verdict::Nothing);
                 flight.verdict = Verdict::Discarded;
                 // Whatever becomes of the attempt and of this process: nobody after it makes another.
+                if let Some(dedupe) = &flight.dedupe {
+                    let Left {
+                        id,
+                        route,
+                        upstream,
+                    } = &flight.name;
+                    self.duplicates.forget(route, upstream, dedupe, *id);
+                }
                 let entries = flight.entry.iter();
                 entries.for_each(|entry| entry.settle());
             }
         }
         // Before the lock is gone: who asks for it in this moment must find it somewhere.
         for stored in &discarded {
+            stored.forget_key(&self.duplicates);
             stored.entry.iter().for_each(|entry| entry.settle());
             let (name, attempts) = (stored.name(), stored.attempts);
             self.recent
@@ -162,6 +171,11 @@ impl<R: Road> Worker<R> {
     /// The end of one that was discarded while an attempt at it was under way.
     pub(super) fn discarded(&self, delivery: &Delivery) {
         delivery.settle();
+        if let Some(dedupe) = &delivery.overlay.dedupe {
+            let (route, upstream) = (&delivery.webhook.route, delivery.upstream.name());
+            self.duplicates
+                .forget(route, upstream, dedupe, delivery.webhook.id);
+        }
         self.ended(End::Discarded, delivery);
     }
 

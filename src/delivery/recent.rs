@@ -32,7 +32,10 @@ pub enum End {
     /// An operator has discarded it.
     Discarded,
     /// Another webhook with its dedupe key was accepted before, and it is that one's repeat.
-    Duplicate,
+    Duplicate {
+        /// That one, where it is known.
+        of: Option<WebhookId>,
+    },
 }
 
 impl End {
@@ -44,7 +47,7 @@ impl End {
             Self::Refused => "refused",
             Self::Withdrawn => "withdrawn",
             Self::Discarded => "discarded",
-            Self::Duplicate => "duplicate",
+            Self::Duplicate { .. } => "duplicate",
         }
     }
 }

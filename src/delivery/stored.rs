@@ -17,10 +17,10 @@ use super::packed::Packed;
 use super::record::{self, Dead, Record, State};
 use super::schedule::Waits;
 use super::wait::Wait;
-use super::{Contract, Delivery, Origin, Promise, Upstream, overlay_weight};
+use super::{Contract, Delivery, Duplicates, Origin, Promise, Upstream, overlay_weight};
 use crate::plugin::Writes;
 use crate::spool::{Entry, Row};
-use crate::webhook::{Overlay, Webhook, WebhookId};
+use crate::webhook::{Dedupe, Overlay, Webhook, WebhookId};
 
 /// Failed attempts that are remembered with their reasons: the last ones tell how it is.
 const TRIED_MAX: usize = 8;
@@ -276,6 +276,19 @@ impl Stored {
     pub(super) fn history(&self) -> History {
         let more = self.more.as_ref();
         more.map(|more| more.history.clone()).unwrap_or_default()
+    }
+
+    /// Forgets its dedupe key: its sender's repeat is a new webhook.
+    pub(super) fn forget_key(&self, duplicates: &Duplicates) {
+        if let Some(dedupe) = self.dedupe().filter(|_| self.promise == Promise::Held) {
+            let route = &self.contract.meters.name;
+            duplicates.forget(route, self.upstream.name(), dedupe, self.id);
+        }
+    }
+
+    /// Its key, where it has one.
+    pub(super) fn dedupe(&self) -> Option<&Dedupe> {
+        self.overlay()?.dedupe.as_ref()
     }
 
     fn overlay(&self) -> Option<&Overlay> {

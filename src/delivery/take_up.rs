@@ -1,18 +1,18 @@
 //! What an earlier process left in the spool, taken up: into the schedule, or among the dead letters, or
 //! kept where it is because the configuration has no place for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use super::background::Worker;
-use super::held::{Found, Whereabouts};
 use super::packed::Packed;
 use super::record::{Dead, Record};
 use super::road::Road;
 use super::stored::Stored;
-use super::{Contract, Duplicates, Upstream};
+use super::{Contract, Duplicates, Upstream, stray};
 use crate::spool::{FoundRow, Spool};
 use crate::telemetry::{Event, SpoolEvent, Telemetry};
 use crate::webhook::Arrival;
@@ -84,19 +84,36 @@ impl TakenUp {
         taken
     }
 
-    /// What is known of a delivery that has no place; none where its bytes are not known to this version.
+    /// The same for rows that had no place and are sent to `upstream` now, whatever they were: due at once, with
+    /// all the attempts and the time of a new delivery. Those for which there is no place all the same stay as
+    /// they were.
     #[must_use]
-    pub fn stranded(row: &FoundRow) -> Option<Found> {
-        let (Record { route, state, .. }, packed) = Record::read(&row.row, row.state.as_deref())?;
-        Some(Found {
-            id: packed.id()?,
-            upstream: state.upstream,
-            route: route.into(),
-            whereabouts: Whereabouts::Stranded,
-            attempts: state.attempts,
-            tried: state.tried,
-            letter: Some((packed, Instant::now())),
-        })
+    pub fn send(
+        mut rows: Vec<FoundRow>,
+        upstream: &Arc<str>,
+        spool: &Spool,
+        plans: &impl Plans,
+        duplicates: &Duplicates,
+        telemetry: &Telemetry,
+        now: Arrival,
+    ) -> Self {
+        let before = rows.iter_mut().map(|row| {
+            let before = stray::renew(row, upstream, now);
+            (row.number, before)
+        });
+        let mut before: BTreeMap<u64, Option<Vec<u8>>> = before.collect();
+        let mut taken = Self::sort(rows, spool, plans, duplicates, telemetry, now);
+        for row in &mut taken.stranded {
+            row.state = before.remove(&row.number).flatten();
+        }
+        for (stored, due) in &taken.waiting {
+            let state = stored.state(*due, None).to_bytes();
+            stored
+                .entry
+                .iter()
+                .for_each(|entry| entry.change(state.clone()));
+        }
+        taken
     }
 
     /// How many wait, and how many are dead letters.
@@ -144,7 +161,7 @@ impl TakenUp {
         let arrival = now.instant.checked_sub(ago).unwrap_or(now.instant);
         if let Some(dedupe) = &record.overlay.dedupe {
             let route = &contract.meters.name;
-            duplicates.remember(route, upstream.name(), dedupe, ago);
+            duplicates.remember(route, upstream.name(), dedupe, (ago, packed.id()));
         }
         let (due, dead) = (record.state.due, record.state.dead.clone());
         let ways = (Arc::clone(contract), Arc::clone(upstream));

@@ -1,36 +1,52 @@
 //! What operators see of dead letters and of what waits, and what they may do to them.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use super::Stranded;
+use super::stranded::Stranded;
 use crate::admin::{
     DeadLetterView, EndedView, FoundView, Page, Sought, TriedView, WebhookView, WhereView,
 };
 use crate::config::Plan;
 use crate::delivery::{
-    DeadLetter, DeadLetters, Dispatch, Filter, Found, Held, Replayed, TakenUp, Tried, Wait, Wanted,
-    Whereabouts,
+    DeadLetter, DeadLetters, Dispatch, Duplicates, End, Filter, Found, Held, Replayed, Tried, Wait,
+    Wanted, Whereabouts,
 };
 use crate::gate::{Ended, Memory};
 use crate::webhook::{Webhook, WebhookId};
+
+/// What answers operators.
+pub(super) struct Desk {
+    pub(super) plan: Arc<ArcSwap<Plan>>,
+    pub(super) duplicates: Arc<Duplicates>,
+    /// Where it is remembered what was discarded.
+    pub(super) memory: Option<Arc<Memory>>,
+    pub(super) places: Places,
+}
+
+/// Everywhere that a webhook may be.
+pub(super) struct Places {
+    pub(super) workers: Vec<Dispatch>,
+    pub(super) memories: Vec<Arc<Memory>>,
+    pub(super) dead: Arc<DeadLetters>,
+    pub(super) stranded: Arc<Stranded>,
+}
 
 /// Dead letters, with what was received where one webhook is asked for.
 ///
 /// # Errors
 /// A name that is wrong.
-pub(super) fn list(
-    dead: &DeadLetters,
-    plan: &ArcSwap<Plan>,
-    wanted: &Wanted,
-) -> Result<Page<DeadLetterView>, String> {
+pub(super) fn list(desk: &Desk, wanted: &Wanted) -> Result<Page<DeadLetterView>, String> {
+    let Places { dead, stranded, .. } = &desk.places;
     let mut letters = dead.list(&wanted.filter);
+    letters.extend(stranded.letters(&wanted.filter));
     let total = letters.len();
     if total == 0 {
-        check_names(&plan.load(), &wanted.filter)?;
+        check_names(&desk.plan.load(), &wanted.filter)?;
     }
     letters.retain(|letter| wanted.after.is_none_or(|after| letter.id > after));
     let left = letters.len();
@@ -54,14 +70,23 @@ pub(super) fn list(
 ///
 /// # Errors
 /// A name that is wrong.
-pub(super) fn waiting(
-    workers: &[Dispatch],
-    plan: &ArcSwap<Plan>,
-    wanted: &Wanted,
-) -> Result<Page<FoundView>, String> {
-    let Held { found, total, left } = Dispatch::held(workers, wanted);
+pub(super) fn waiting(desk: &Desk, wanted: &Wanted) -> Result<Page<FoundView>, String> {
+    let Places {
+        workers, stranded, ..
+    } = &desk.places;
+    let Held {
+        mut found,
+        mut total,
+        mut left,
+    } = Dispatch::held(workers, wanted);
+    let mut strays = stranded.waiting(&wanted.filter);
+    total += strays.len();
+    strays.retain(|stray| wanted.after.is_none_or(|after| stray.id > after));
+    left += strays.len();
+    found.extend(strays);
+    wanted.cut(&mut found, |found| found.id);
     if total == 0 {
-        check_names(&plan.load(), &wanted.filter)?;
+        check_names(&desk.plan.load(), &wanted.filter)?;
     }
     Ok(Page {
         next: next(left, found.iter().map(|found| found.id)),
@@ -79,21 +104,30 @@ fn next(left: usize, page: impl ExactSizeIterator<Item = WebhookId>) -> Option<W
 ///
 /// # Errors
 /// A name that is wrong.
-pub(super) fn replay(
-    dead: &DeadLetters,
-    plan: &ArcSwap<Plan>,
-    filter: &Filter,
-    to: Option<&str>,
-) -> Result<Replayed, String> {
-    let plan = plan.load();
+pub(super) fn replay(desk: &Desk, filter: &Filter, to: Option<&str>) -> Result<Replayed, String> {
+    let Places {
+        dead,
+        stranded,
+        workers,
+        ..
+    } = &desk.places;
+    let plan = desk.plan.load();
     if let Some(to) = to {
         is_known("upstream", to, plan.upstreams.keys())?;
     }
-    let replayed = dead.replay(filter, |letter| {
+    let mut replayed = dead.replay(filter, |letter| {
         let contract = plan.contracts.get(&*letter.route)?;
         let upstream = plan.upstreams.get(to.unwrap_or(&letter.upstream))?;
         Some((Arc::clone(contract), Arc::clone(upstream)))
     });
+    if let Some(dispatch) = workers.first() {
+        let to = to.and_then(|to| plan.upstreams.get(to));
+        match stranded.send(filter, true, to, (&plan, dispatch)) {
+            Ok(sent) => replayed.replayed += sent,
+            Err(why) if replayed == Replayed::default() => return Err(why),
+            Err(_) => {}
+        }
+    }
     if replayed == Replayed::default() {
         check_id(filter)?;
         check_names(&plan, filter)?;
@@ -105,21 +139,19 @@ pub(super) fn replay(
 ///
 /// # Errors
 /// A name that is wrong.
-pub(super) fn discard(
-    dead: &DeadLetters,
-    memory: Option<&Arc<Memory>>,
-    plan: &ArcSwap<Plan>,
-    filter: &Filter,
-) -> Result<usize, String> {
+pub(super) fn discard(desk: &Desk, filter: &Filter) -> Result<usize, String> {
+    let Places { dead, stranded, .. } = &desk.places;
+    let memory = desk.memory.as_ref();
     if let Some(memory) = memory {
         for letter in dead.list(filter) {
             memory.discarded(letter.id, letter.route);
         }
     }
-    let discarded = dead.discard(filter);
+    let mut discarded = dead.discard(filter, &desk.duplicates);
+    discarded += stranded.discard(filter, true, memory);
     if discarded == 0 {
         check_id(filter)?;
-        check_names(&plan.load(), filter)?;
+        check_names(&desk.plan.load(), filter)?;
     }
     Ok(discarded)
 }
@@ -167,43 +199,47 @@ where
 }
 
 /// The deliveries of a webhook, wherever they are; how one ended that is nowhere any more, and how its call
-/// did where there is none.
-pub(super) fn find(
-    workers: &[Dispatch],
-    memories: &[Arc<Memory>],
-    dead: &DeadLetters,
-    stranded: &Stranded,
-    sought: Sought,
-) -> WhereView {
-    let Sought { id, with_webhook } = sought;
-    let known = workers.iter().flat_map(|worker| worker.find(id));
-    let stranded = stranded.lock().unwrap_or_else(PoisonError::into_inner);
-    let stranded = stranded.iter().filter_map(TakenUp::stranded);
-    let stranded: Vec<Found> = stranded.filter(|found| found.id == id).collect();
-    let known = known.chain(stranded);
-    let known = known.map(|found| FoundView {
-        webhook: with_webhook
-            .then(|| found.webhook())
-            .flatten()
-            .as_ref()
-            .map(shown),
-        ..found_view(&found)
+/// did where there is none. Where one repeats another webhook, that one too.
+pub(super) fn find(places: &Places, sought: Sought) -> WhereView {
+    let mut view = find_one(places, sought);
+    let repeats = view
+        .deliveries
+        .iter()
+        .filter_map(|view| view.repeats.as_deref());
+    let repeats: BTreeSet<WebhookId> = repeats.filter_map(WebhookId::parse).collect();
+    let repeated = repeats.into_iter().map(|id| {
+        let with_webhook = false;
+        (id, find_one(places, Sought { id, with_webhook }))
     });
+    view.repeated = repeated.collect();
+    view
+}
+
+fn find_one(places: &Places, sought: Sought) -> WhereView {
+    let Sought { id, with_webhook } = sought;
+    let bytes = |webhook: Option<Webhook>| webhook.as_ref().map(shown);
+    let view = |found: &Found| FoundView {
+        webhook: with_webhook.then(|| bytes(found.webhook())).flatten(),
+        ..found_view(found)
+    };
+    let known = places.workers.iter().flat_map(|worker| worker.find(id));
+    let known = known.map(|found| view(&found));
     let (ended, held): (Vec<_>, Vec<_>) = known.partition(|view| view.ended_ago_ms.is_some());
+    let stranded = places.stranded.find(id);
+    let stranded = stranded.iter().map(|stray| FoundView {
+        reason: stray.dead.as_ref().map(|letter| letter.reason.to_string()),
+        ..view(&stray.found)
+    });
     let filter = Filter {
         id: Some(id),
         ..Filter::default()
     };
-    let dead = dead.list(&filter);
+    let dead = places.dead.list(&filter);
     let dead = dead.iter().map(|letter| FoundView {
-        webhook: with_webhook
-            .then(|| letter.webhook())
-            .flatten()
-            .as_ref()
-            .map(shown),
+        webhook: with_webhook.then(|| bytes(letter.webhook())).flatten(),
         ..dead_view(letter)
     });
-    let mut deliveries: Vec<FoundView> = held.into_iter().chain(dead).collect();
+    let mut deliveries: Vec<FoundView> = held.into_iter().chain(stranded).chain(dead).collect();
     // The last end counts, and only of what is nowhere any more.
     for view in ended.into_iter().rev() {
         let is_same =
@@ -212,10 +248,11 @@ pub(super) fn find(
             deliveries.push(view);
         }
     }
-    let ended = memories.iter().find_map(|memory| memory.find(id));
+    let ended = places.memories.iter().find_map(|memory| memory.find(id));
     WhereView {
         deliveries,
         ended: ended.map(ended_view),
+        repeated: Vec::new(),
     }
 }
 
@@ -232,6 +269,7 @@ fn dead_view(letter: &DeadLetter) -> FoundView {
         next_at: None,
         next_in_ms: None,
         ended_ago_ms: Some(ms_since(letter.given_up)),
+        repeats: None,
         reason: Some(letter.reason.to_string()),
         tried: tried(&letter.tried),
         webhook: None,
@@ -274,6 +312,13 @@ fn found_view(found: &Found) -> FoundView {
         next_at: next_in.map(|next_in| time((Timestamp::now() + next_in).into())),
         next_in_ms: next_in.map(ms),
         ended_ago_ms: ago.map(ms),
+        repeats: match found.whereabouts {
+            Whereabouts::Ended {
+                end: End::Duplicate { of },
+                ..
+            } => of.map(|id| id.to_string()),
+            _ => None,
+        },
         reason: None,
         tried: tried(&found.tried),
         webhook: None,
@@ -302,6 +347,7 @@ fn view(letter: &DeadLetter) -> DeadLetterView {
         arrived_at: time(letter.arrived),
         given_up_at: time(letter.given_up),
         tried: tried(&letter.tried),
+        is_stranded: letter.is_stranded,
         webhook: None,
     }
 }

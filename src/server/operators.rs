@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::letters::{Desk, Places};
 use super::{Running, StartError, letters, waits};
 use crate::admin::{self, Admin, BufferView, ReloadRequest, RouteView, StateView, UpstreamView};
 use crate::config::Plan;
@@ -42,36 +43,33 @@ impl Running {
             keeping,
             ..
         } = self.commons.clone();
-        let [workers, holders, hurried, withdrawn] = [(); 4].map(|()| self.dispatches.clone());
-        let (memories, memory) = (self.memories.clone(), self.memories.first().cloned());
-        let [
-            plan,
-            of_dead,
-            of_held,
-            of_replay,
-            of_discard,
-            of_hurry,
-            of_withdrawal,
-        ] = [(); 7].map(|()| Arc::clone(&self.plan));
-        let spool = keeping.clone();
-        let stranded = Arc::clone(&self.stranded);
-        let [listed, searched, replayed, discarded] = [(); 4].map(|()| Arc::clone(&dead));
+        let places = Places {
+            workers: self.dispatches.clone(),
+            memories: self.memories.clone(),
+            dead: Arc::clone(&dead),
+            stranded: Arc::clone(&self.stranded),
+        };
+        let desk = Arc::new(Desk {
+            plan: Arc::clone(&self.plan),
+            duplicates: Arc::clone(&self.commons.duplicates),
+            memory: self.memories.first().cloned(),
+            places,
+        });
+        let [listed, held, found, replayed, discarded, hurried, withdrawn] =
+            [(); 7].map(|()| Arc::clone(&desk));
+        let (plan, spool) = (Arc::clone(&self.plan), keeping.clone());
         let state = admin::State {
             telemetry: telemetry.clone(),
             readiness: Arc::clone(&self.readiness),
             is_writable: Arc::new(move || keeping.is_writable()),
             snapshot: Arc::new(move || state(&plan.load(), &buffer, &dead, &telemetry)),
-            dead_letters: Arc::new(move |wanted| letters::list(&listed, &of_dead, wanted)),
-            waiting: Arc::new(move |wanted| letters::waiting(&holders, &of_held, wanted)),
-            find: Arc::new(move |sought| {
-                letters::find(&workers, &memories, &searched, &stranded, sought)
-            }),
-            replay: Arc::new(move |filter, to| letters::replay(&replayed, &of_replay, filter, to)),
-            discard: Arc::new(move |filter| {
-                letters::discard(&discarded, memory.as_ref(), &of_discard, filter)
-            }),
-            hurry: Arc::new(move |filter, to| waits::hurry(&hurried, &of_hurry, filter, to)),
-            withdraw: Arc::new(move |filter| waits::discard(&withdrawn, &of_withdrawal, filter)),
+            dead_letters: Arc::new(move |wanted| letters::list(&listed, wanted)),
+            waiting: Arc::new(move |wanted| letters::waiting(&held, wanted)),
+            find: Arc::new(move |sought| letters::find(&found.places, sought)),
+            replay: Arc::new(move |filter, to| letters::replay(&replayed, filter, to)),
+            discard: Arc::new(move |filter| letters::discard(&discarded, filter)),
+            hurry: Arc::new(move |filter, to| waits::hurry(&hurried, filter, to)),
+            withdraw: Arc::new(move |filter| waits::discard(&withdrawn, filter)),
             synced: Arc::new(move || {
                 let keeping = spool.clone();
                 Box::pin(async move { keeping.synced().await })

@@ -1,7 +1,7 @@
 //! Reload and drain: what happens to a server that serves.
 
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -73,7 +73,7 @@ impl Running {
 
     /// What the spool holds and the plan before had no place for may have one now.
     fn take_up_stranded(&self, plan: &Plan) {
-        let mut stranded = self.stranded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stranded = self.stranded.rows();
         if stranded.is_empty() {
             return;
         }

@@ -52,7 +52,7 @@ pub struct Found {
     /// In the order of their numbers.
     pub rows: Vec<FoundRow>,
     /// What must not be taken twice, with the moment in which it expires in milliseconds since the Unix
-    /// epoch.
+    /// epoch; in the order in which it was asked for.
     pub keys: Vec<(u64, Vec<u8>)>,
     /// The process before this one did not end in order: what it was writing when it ended is undone.
     pub was_cut: bool,
@@ -302,14 +302,17 @@ impl File {
             };
             found.rows.push(FoundRow { number, row, state });
         }
+        let mut numbered = Vec::new();
         for item in keys.iter().map_err(|error| self.why(&error.into()))? {
             let (place, key) = item.map_err(|error| self.why(&error.into()))?;
             let (expires, number) = place.value();
             found.numbered = found.numbered.max(number.wrapping_add(1));
             // One that does not open is forgotten: at worst a repeat is delivered.
             let key = open(opener.as_mut(), KEY, number, key.value());
-            found.keys.extend(key.map(|key| (expires, key)));
+            numbered.extend(key.map(|key| (number, (expires, key))));
         }
+        numbered.sort_unstable_by_key(|(number, _)| *number);
+        found.keys = numbered.into_iter().map(|(_, key)| key).collect();
         Ok(found)
     }
 

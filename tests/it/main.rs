@@ -61,6 +61,7 @@ mod replace;
 
 mod spool;
 mod spool_faults;
+mod stranded;
 
 mod admin;
 mod cli;

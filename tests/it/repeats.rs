@@ -1,6 +1,9 @@
 //! What a sender sends again is delivered once, and only then not again when it was accepted.
 
-use crate::support::{Act, Call, Gate, Upstream, folder, github, hook};
+use std::sync::Arc;
+
+use crate::support::webhooks::webhooks;
+use crate::support::{Absent, Act, Call, Gate, Upstream, folder, github, hook, hook_to};
 
 fn dedupe(with: &str) -> String {
     format!("[[routes.hook.plugins]]\nuse = \"dedupe\"\nwith = {{ {with} }}\n")
@@ -133,5 +136,42 @@ async fn a_webhook_without_a_key_is_a_failure_unless_it_may_pass() {
     for _ in 0..2 {
         assert_eq!(heard(&gate, Call::post("/hook", "{}")).await.1, "ok");
         upstream.next().await;
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_of_what_an_operator_has_discarded_is_delivered_after_a_restart_too() {
+    let (folder, gone, absent) = (folder(), Upstream::answers(&[410]).await, Absent::new());
+    let header = dedupe("header = \"X-Delivery\"");
+    let early = "ack = \"early\"\nretry = { schedule = [\"1h\"] }\n";
+    let toml =
+        |url: &str| "[buffer]\nspool = \"spool\"\n".to_owned() + &hook_to(url) + early + &header;
+    let call = |id: &str| Call::post("/hook", "{}").field("x-delivery", id);
+    // One that becomes a dead letter, and one that waits.
+    for (url, id, left_at) in [(gone.url(), "1", "list"), (absent.url(), "2", "--waiting")] {
+        let mut gate = Gate::start_in(Arc::clone(&folder), &toml(&url), &[]).await;
+        let first = call(id).send(gate.address).await;
+        assert_eq!(first.status, 202);
+        assert_eq!(heard(&gate, call(id)).await, (200, "duplicate".to_owned()));
+        let first = first.field("hookgate-id").unwrap().to_owned();
+        let fate = match left_at {
+            "list" => "delivery given up",
+            _ => "delivery waits",
+        };
+        gate.wait_for_log(|line| line["msg"] == fate && line["id"] == first.as_str())
+            .await;
+
+        let mut said = String::new();
+        while said != "1 discarded\n" {
+            (_, said) = webhooks(&gate, &["discard", &first]).await;
+        }
+
+        gate.signal("KILL");
+        gate.ended().await;
+        let gate = Gate::start_in(Arc::clone(&folder), &toml(&absent.url()), &[]).await;
+        assert_eq!(heard(&gate, call(id)).await.0, 202);
+        assert_eq!(heard(&gate, call(id)).await, (200, "duplicate".to_owned()));
+        gate.signal("TERM");
+        gate.ended().await;
     }
 }

@@ -118,7 +118,7 @@ async fn dead_letters_go_by_command_only() {
     let (_, printed) = webhooks(&gate, &["discard", &first]).await;
     assert_eq!(printed, "1 discarded\n");
     let (_, printed) = webhooks(&gate, &["find", &first]).await;
-    let discarded = format!("{first}  hook  a dead letter that was discarded, 0.");
+    let discarded = format!("{first}  hook  discarded by an operator, 0.");
     assert!(printed.starts_with(&discarded), "{printed}");
     let (_, printed) = webhooks(&gate, &["list"]).await;
     assert!(

@@ -80,6 +80,7 @@ fn house(token: Option<&str>) -> House {
                 arrived_at: "2026-11-20T20:17:02Z".parse().unwrap(),
                 given_up_at: "2026-11-20T20:18:02Z".parse().unwrap(),
                 tried: Vec::new(),
+                is_stranded: false,
                 webhook: None,
             }];
             Ok(Page {

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::cli::exit::Exit;
 
+/// Why a delivery is not attempted, and the cure.
+const STRANDED: &str = "its route or its upstream is not in the configuration: put it back and reload, or replay it --to another";
+
 /// What is to be printed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Said {
@@ -51,6 +54,11 @@ pub(super) fn found(id: &str, told: &Value) -> Said {
         };
         let _ = writeln!(out, "{id}{route}  {}", end(ended));
     }
+    for repeated in array(&told["repeated"]) {
+        let id = text(&repeated["id"]);
+        let Said { out: more, err, .. } = found(&id, repeated);
+        let _ = write!(out, "{more}{err}");
+    }
     if out.is_empty() {
         return Said::failure(format!(
             "{id} is not known here: it never came, ended too long ago or before the last start, or \
@@ -66,13 +74,17 @@ pub(super) fn letters(told: &Value) -> Said {
     for letter in array(&told["dead_letters"]) {
         let _ = writeln!(
             out,
-            "{}  {}  {} → {}  {}: {}",
+            "{}  {}  {} → {}  {}: {}{}",
             text(&letter["given_up_at"]),
             text(&letter["id"]),
             text(&letter["route"]),
             text(&letter["upstream"]),
             attempts(letter),
             text(&letter["reason"]),
+            match letter["stranded"] == true {
+                true => format!("; {STRANDED}"),
+                false => String::new(),
+            },
         );
     }
     let err = remark(told, &out, "no dead letters");
@@ -217,17 +229,27 @@ fn state(delivery: &Value) -> String {
             0 => "its sender waits".to_owned(),
             _ => format!("its sender waits, {made}{next}{what_for}"),
         },
-        "stranded" => format!(
-            "stays in the spool, {made}: its route or its upstream is not in the configuration; put it back and \
-             reload"
-        ),
+        "stranded" => {
+            let reason = text(&delivery["reason"]);
+            let dead = match reason.is_empty() {
+                true => String::new(),
+                false => format!(" as a dead letter: {reason}"),
+            };
+            format!("stays in the spool, {made}{dead}; {STRANDED}")
+        }
         "dead" => {
             let reason = text(&delivery["reason"]);
             format!("dead letter, {made}, {ago}: {reason}")
         }
         "refused" => format!("refused by the upstream, {made}, {ago}"),
         "withdrawn" => format!("withdrawn, for its sender has it still, {made}, {ago}"),
-        "duplicate" => format!("a duplicate of one that was taken before, {ago}"),
+        "duplicate" => {
+            let of = match delivery["repeats"].is_string() {
+                true => text(&delivery["repeats"]),
+                false => "one that was taken before".to_owned(),
+            };
+            format!("a duplicate of {of}, {ago}")
+        }
         state => format!("{state}, {made}, {ago}"),
     }
 }
@@ -263,7 +285,7 @@ fn end(ended: &Value) -> String {
         "full" => "refused, for the buffer was full".to_owned(),
         "unkept" => "refused, for the spool could not be written".to_owned(),
         "draining" => "refused, for the process was ending".to_owned(),
-        "discarded" => "a dead letter that was discarded".to_owned(),
+        "discarded" => "discarded by an operator".to_owned(),
         "unavailable" => "its sender was told to come back".to_owned(),
         other => other.to_owned(),
     };
