@@ -27,6 +27,10 @@ pub(super) fn check(options: &Check) -> Exit {
     let Some(plan) = plan else {
         return Exit::Config;
     };
+    if let Err(error) = plan.storage.check() {
+        fail(&error);
+        return Exit::Config;
+    }
     if !options.json {
         let count = |count: usize, noun: &str| match count {
             1 => format!("1 {noun}"),

@@ -33,8 +33,8 @@ impl<R: Road> Worker<R> {
         self.changed.notify_waiters();
         match &self.keeping {
             // It is on disk, and the next process sees to it: only what is under way is waited for.
-            Keeping::Spool(_) => self.land_all(until).await,
-            Keeping::Memory | Keeping::Spill(_) => {
+            Keeping::Spool(spool) if !spool.is_lost() => self.land_all(until).await,
+            Keeping::Memory | Keeping::Spool(_) | Keeping::Spill(_) => {
                 Arc::clone(self).run(Runner::Flush, Some(until)).await;
             }
         }

@@ -58,6 +58,21 @@ impl Storage {
         }
     }
 
+    /// Whether a start could use it, as far as anybody can know before. Blocking.
+    ///
+    /// # Errors
+    /// A spool that is not to be used so: another start will not help.
+    pub fn check(&self) -> Result<(), SpoolError> {
+        match self {
+            Self::Memory => Ok(()),
+            Self::Spool(settings) | Self::Spill(settings) => match Spool::check(settings) {
+                Err(error) if error.is_lasting() => Err(error),
+                // Whoever checks may be somebody else than whoever runs.
+                _ => Ok(()),
+            },
+        }
+    }
+
     /// Opens it, and reads what an earlier process left. Blocking.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl Entry {
     /// Whether the row is on disk.
     #[must_use]
     pub fn is_kept(&self) -> bool {
-        self.standing() == Standing::Kept
+        self.standing() == Standing::Kept && !self.queue.is_lost()
     }
 
     /// Whether it was asked for: it is on disk, or soon will be.

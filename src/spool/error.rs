@@ -20,7 +20,7 @@ pub enum SpoolError {
     InUse(PathBuf),
     /// It was written in a way that is not known here.
     #[error(
-        "the spool `{}` has format {found}, and this version reads {known}; start the version that wrote it, and let it deliver what it holds",
+        "the spool `{}` is in version {found} of its format, and this build reads version {known}; start the build that wrote it, and let it deliver what it holds",
         directory.display()
     )]
     Format {
@@ -30,6 +30,17 @@ pub enum SpoolError {
         found: u64,
         /// What is known.
         known: u64,
+    },
+    /// Its engine has written it in a way that it does not read any more.
+    #[error(
+        "the spool `{}` is in version {found} of its engine's format, which this build does not read; start the build that wrote it, and let it deliver what it holds",
+        directory.display()
+    )]
+    Engine {
+        /// Which one.
+        directory: PathBuf,
+        /// What it says.
+        found: u8,
     },
     /// It is not as it was written.
     #[error(

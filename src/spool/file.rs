@@ -11,6 +11,7 @@ use redb::{
 
 use super::cipher::{Cipher, Opener};
 use super::disk::{Disk, Watched};
+use super::fault::Error;
 use super::place::{self, Place};
 use super::queue::Op;
 use super::{Settings, SpoolError};
@@ -114,6 +115,13 @@ impl File {
     }
 
     fn open_at(place: Place, settings: &Settings) -> Result<(Self, Found), SpoolError> {
+        let (file, mut found) = Self::look(place, settings)?;
+        found.was_cut = file.place.enter();
+        Ok((file, found))
+    }
+
+    /// Reads what it holds; whoever comes later does not see that somebody was here.
+    fn look(place: Place, settings: &Settings) -> Result<(Self, Found), SpoolError> {
         let cipher = match &settings.key {
             None => None,
             Some(key) => Some(
@@ -131,9 +139,20 @@ impl File {
             unflushed: Arc::default(),
         };
         file.start().map_err(|error| file.why(&error))?;
-        let mut found = file.read()?;
-        found.was_cut = file.place.enter();
+        let found = file.read()?;
         Ok((file, found))
+    }
+
+    /// Whether a start could use it. One that is not there is made then, and one that is in use was usable.
+    pub(super) fn check(settings: &Settings) -> Result<(), SpoolError> {
+        if !place::is_there(&settings.directory) {
+            return Ok(());
+        }
+        match Place::take(&settings.directory) {
+            Ok(place) => Self::look(place, settings).map(drop),
+            Err(SpoolError::InUse(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Starts the engine. All that is in the file is looked at.
@@ -144,15 +163,19 @@ impl File {
         builder
             .set_cache_size(CACHE_BYTES)
             .set_check_integrity_on_open(true);
-        let engine = match &self.place {
-            Place::Directory { path, .. } => {
-                let file = place::file(path)?;
+        let file = self.place.open()?;
+        if !self.place.is_here() {
+            return Err(Error::Gone);
+        }
+        let engine = match (&self.place, file) {
+            (_, Some(file)) => {
                 builder.create_with_backend(Watched::new(Disk(file), &self.unflushed))?
             }
             #[cfg(test)]
-            Place::Simulated(disk) => {
+            (Place::Simulated(disk), None) => {
                 builder.create_with_backend(Watched::new(disk.clone(), &self.unflushed))?
             }
+            (Place::Directory { .. }, None) => return Err(Error::Stopped),
         };
         self.engine = Some(engine);
         Ok(())
@@ -230,7 +253,11 @@ impl File {
         transaction.commit()?;
         self.commits = commits;
         self.place.count(commits);
-        Ok(())
+        // After it: what somebody hears of is where it will be looked for.
+        match self.place.is_here() {
+            true => Ok(()),
+            false => Err(Error::Gone),
+        }
     }
 
     fn insert(
@@ -320,24 +347,22 @@ impl File {
     fn introduce(&mut self) -> Result<(), SpoolError> {
         let directory = self.place.directory();
         let said = self.said().map_err(|error| self.why(&error))?;
-        let promised = self.place.counted();
-        let commits = said.as_ref().map_or(0, |said| said.commits);
-        if commits < promised {
-            return Err(SpoolError::Damaged {
-                directory,
-                what: format!("of {promised} commits it has {commits}"),
-            });
-        }
-        self.commits = commits;
         let Some(Said {
             format,
             key,
             is_empty,
-            ..
+            commits,
         }) = said
         else {
-            return self.begin().map_err(|error| self.why(&error));
+            return match self.place.is_new() {
+                true => self.begin().map_err(|error| self.why(&error)),
+                false => Err(SpoolError::Damaged {
+                    directory,
+                    what: "its file is empty".to_owned(),
+                }),
+            };
         };
+        // First: another one may count otherwise.
         if format != FORMAT {
             return Err(SpoolError::Format {
                 directory,
@@ -345,6 +370,14 @@ impl File {
                 known: FORMAT,
             });
         }
+        let promised = self.place.counted();
+        if commits < promised {
+            return Err(SpoolError::Damaged {
+                directory,
+                what: format!("of {promised} commits it has {commits}"),
+            });
+        }
+        self.commits = commits;
         match (&self.cipher, key) {
             (None, None) => Ok(()),
             (Some(cipher), Some(words))
@@ -414,23 +447,7 @@ impl File {
 
     /// What an operator is told.
     fn why(&self, error: &Error) -> SpoolError {
-        match error {
-            Error::Engine(redb::Error::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
-                SpoolError::Directory {
-                    directory: self.place.directory(),
-                    error: io::Error::new(error.kind(), error.to_string()),
-                }
-            }
-            Error::Engine(redb::Error::UpgradeRequired(found)) => SpoolError::Format {
-                directory: self.place.directory(),
-                found: u64::from(*found),
-                known: FORMAT,
-            },
-            other => SpoolError::Damaged {
-                directory: self.place.directory(),
-                what: other.to_string(),
-            },
-        }
+        error.told(self.place.directory())
     }
 }
 
@@ -461,33 +478,3 @@ fn place_of(table: u8, number: u64) -> [u8; 9] {
     }
     place
 }
-
-/// Why the engine did not do something.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    #[error(transparent)]
-    Engine(redb::Error),
-    #[error("a row is longer than what can be written")]
-    TooLong,
-    #[error("the file is closed")]
-    Stopped,
-}
-
-macro_rules! from_engine {
-    ($($error:ty),*) => {
-        $(impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                Self::Engine(redb::Error::from(error))
-            }
-        })*
-    };
-}
-
-from_engine!(
-    io::Error,
-    redb::DatabaseError,
-    redb::StorageError,
-    redb::TableError,
-    redb::TransactionError,
-    redb::CommitError
-);

@@ -31,6 +31,7 @@ mod cipher;
 mod disk;
 mod entry;
 mod error;
+mod fault;
 mod file;
 mod place;
 mod queue;
@@ -179,6 +180,21 @@ impl Spool {
             now,
             expires,
         }));
+    }
+
+    /// Whether a start could use the spool of these settings, as far as it is there and not in use. Blocking, and
+    /// in proportion to what it holds.
+    ///
+    /// # Errors
+    /// As with [`Self::open`].
+    pub fn check(settings: &Settings) -> Result<(), SpoolError> {
+        File::check(settings)
+    }
+
+    /// Whether what was kept will not be found again.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.0.queue.is_lost()
     }
 
     /// Whether rows can be kept at the moment.

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::SpoolError;
@@ -15,6 +15,8 @@ const COUNT_NAME: &str = "commits";
 /// Behind the count: whether it was left in order.
 const LEFT_AT: u64 = 8;
 const LEFT: [u8; 1] = [1];
+/// There instead: no commit has ever returned, so an empty file is one that was never written.
+const NEW: [u8; 1] = [2];
 /// Only for the owner.
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -23,7 +25,12 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug)]
 pub(super) enum Place {
     /// Ours while the lock is held.
-    Directory { path: PathBuf, count: File },
+    Directory {
+        path: PathBuf,
+        count: File,
+        /// The engine's, once it is open.
+        file: Option<File>,
+    },
     #[cfg(test)]
     Simulated(super::tests::Simulated),
 }
@@ -52,10 +59,65 @@ impl Place {
                 sync(above).map_err(unusable)?;
             }
         }
+        let is_empty = count.metadata().map_err(unusable)?.len() == 0;
+        if is_empty && !path.join(FILE_NAME).exists() {
+            let begun = count.write_all_at(&[0; 8], 0);
+            begun
+                .and_then(|()| count.write_all_at(&NEW, LEFT_AT))
+                .and_then(|()| count.sync_all())
+                .map_err(unusable)?;
+        }
         Ok(Self::Directory {
             path: path.to_owned(),
             count,
+            file: None,
         })
+    }
+
+    /// The engine's file: made if it is not there, and from then on the same one or none.
+    pub(super) fn open(&mut self) -> io::Result<Option<File>> {
+        match self {
+            Self::Directory {
+                file: Some(file), ..
+            } => file.try_clone().map(Some),
+            Self::Directory { path, file, .. } => {
+                let opened = private(&path.join(FILE_NAME))?;
+                sync(path)?;
+                *file = Some(opened.try_clone()?);
+                Ok(Some(opened))
+            }
+            #[cfg(test)]
+            Self::Simulated(_) => Ok(None),
+        }
+    }
+
+    /// Whether the file that is written is the one that the next start will find.
+    pub(super) fn is_here(&self) -> bool {
+        match self {
+            Self::Directory {
+                path,
+                file: Some(file),
+                ..
+            } => match (file.metadata(), std::fs::metadata(path.join(FILE_NAME))) {
+                (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+                _ => false,
+            },
+            Self::Directory { file: None, .. } => true,
+            #[cfg(test)]
+            Self::Simulated(_) => true,
+        }
+    }
+
+    /// Whether nothing was ever kept here.
+    pub(super) fn is_new(&self) -> bool {
+        let mut left = [0; 1];
+        match self {
+            Self::Directory { count, .. } => {
+                count.read_exact_at(&mut left, LEFT_AT).is_ok() && left == NEW
+            }
+            #[cfg(test)]
+            Self::Simulated(_) => true,
+        }
     }
 
     /// What operators call it.
@@ -95,7 +157,7 @@ impl Place {
                 let was_used = count.read_exact_at(&mut left, LEFT_AT).is_ok();
                 // As with the count: where it cannot be written, only a warning is missing.
                 drop(count.write_all_at(&[0], LEFT_AT));
-                was_used && left != LEFT
+                was_used && left != LEFT && left != NEW
             }
             #[cfg(test)]
             Self::Simulated(_) => false,
@@ -115,11 +177,9 @@ impl Place {
     }
 }
 
-/// The engine's file in that directory, made if it is not there.
-pub(super) fn file(directory: &Path) -> io::Result<File> {
-    let file = private(&directory.join(FILE_NAME))?;
-    sync(directory)?;
-    Ok(file)
+/// Whether there is a spool in that directory.
+pub(super) fn is_there(directory: &Path) -> bool {
+    directory.join(FILE_NAME).exists()
 }
 
 /// Opens a file that only its owner may read, or makes it.

@@ -5,6 +5,7 @@
 //! how far senders may get ahead of the disk is bounded here, and how many keys may wait.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ impl Op {
 pub(super) struct Queue {
     asked: Mutex<Asked>,
     changed: Condvar,
+    /// What is on disk is not where anybody looks for it.
+    lost: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -146,6 +149,15 @@ impl Queue {
 
     pub(super) fn is_writable(&self) -> bool {
         self.asked().disk == Health::Well
+    }
+
+    /// Nothing that was kept will be found again.
+    pub(super) fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 
     pub(super) fn is_closing(&self) -> bool {

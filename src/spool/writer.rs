@@ -6,7 +6,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::entry::Standing;
-use super::file::{Error, File};
+use super::fault::Error;
+use super::file::File;
 use super::queue::{Health, Op, Queue};
 use crate::telemetry::{Event, SpoolEvent, Telemetry};
 
@@ -64,12 +65,16 @@ impl Writer {
 
     /// Nothing is kept until a commit succeeds; whether one has.
     fn stand_by(&mut self, ops: Vec<Op>, error: &Error) -> bool {
-        let is_lasting = self.file.is_unflushed();
+        let is_gone = matches!(error, Error::Gone);
+        let is_lasting = is_gone || self.file.is_unflushed();
         let reason = error.to_string();
         self.emit(SpoolEvent::Failed {
             reason: &reason,
             is_lasting,
         });
+        if is_gone {
+            self.queue.lose();
+        }
         if is_lasting {
             self.queue.fail(ops, Health::Gone);
             return false;

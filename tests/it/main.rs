@@ -60,6 +60,7 @@ mod drain;
 mod replace;
 
 mod spool;
+mod spool_damage;
 mod spool_faults;
 mod stranded;
 

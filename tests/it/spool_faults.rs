@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use redb::{Database, ReadableDatabase as _, ReadableTableMetadata as _, TableDefinition};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::support::{Absent, Call, Connection, Gate, Said, Upstream, folder, hook, hook_to, tool};
 
-const SPOOL: &str = "[buffer]\nspool = \"spool\"\n";
+pub const SPOOL: &str = "[buffer]\nspool = \"spool\"\n";
 const SERVER: &str = "[server]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n";
-const EARLY: &str = "ack = \"early\"\n";
+pub const EARLY: &str = "ack = \"early\"\n";
 /// A start that is not refused would go on for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
-const KEY: &str = "a key of thirty-two bytes or more";
+pub const KEY: &str = "a key of thirty-two bytes or more";
 
 /// A folder with a spool that holds one delivery.
-async fn with_one(buffer: &str, env: &[(&str, &str)], body: &str) -> Arc<TempDir> {
+pub async fn with_one(buffer: &str, env: &[(&str, &str)], body: &str) -> Arc<TempDir> {
     let (folder, absent) = (folder(), Absent::new());
     let toml = buffer.to_owned() + &hook_to(&absent.url()) + EARLY;
     let gate = Gate::start_in(Arc::clone(&folder), &toml, env).await;
@@ -31,7 +30,7 @@ async fn with_one(buffer: &str, env: &[(&str, &str)], body: &str) -> Arc<TempDir
 }
 
 /// A start that fails, and what is said; the folder's own path is left out.
-async fn refused(folder: &Path, buffer: &str, env: &[(&str, &str)]) -> Said {
+pub async fn refused(folder: &Path, buffer: &str, env: &[(&str, &str)]) -> Said {
     let toml = SERVER.to_owned() + buffer + &hook_to("http://127.0.0.1:1") + EARLY;
     std::fs::write(folder.join("config.toml"), toml).unwrap();
     let arguments = ["run", "--config", "config.toml", "--log", "error"];
@@ -39,7 +38,7 @@ async fn refused(folder: &Path, buffer: &str, env: &[(&str, &str)]) -> Said {
     said.expect("it does not start")
 }
 
-fn file(folder: &Path) -> PathBuf {
+pub fn file(folder: &Path) -> PathBuf {
     folder.join("spool/hookgate.spool")
 }
 
@@ -240,80 +239,6 @@ async fn a_disk_that_fails_to_flush_is_asked_no_more_and_what_was_acknowledged_b
 #[expect(clippy::print_stdout, reason = "who runs it is told")]
 fn skip(why: &str) {
     println!("skipped: {why}");
-}
-
-#[tokio::test]
-async fn a_spool_of_another_format_is_not_touched() {
-    let folder = with_one(SPOOL, &[], "x").await;
-    {
-        let engine = Database::open(file(folder.path())).unwrap();
-        let about: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
-        let transaction = engine.begin_write().unwrap();
-        let mut table = transaction.open_table(about).unwrap();
-        table
-            .insert("format", 2_u64.to_le_bytes().as_slice())
-            .unwrap();
-        drop(table);
-        transaction.commit().unwrap();
-    }
-    let said = refused(folder.path(), SPOOL, &[]).await;
-
-    assert_eq!(
-        (said.code, said.err.as_str()),
-        (
-            78,
-            "error: the spool `spool` has format 2, and this version reads 1; start the version that wrote it, and let it deliver what it holds\n"
-        )
-    );
-    let engine = Database::open(file(folder.path())).unwrap();
-    let rows: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rows");
-    let rows = engine.begin_read().unwrap().open_table(rows).unwrap();
-    assert_eq!(rows.len().unwrap(), 1);
-}
-
-#[tokio::test]
-async fn a_damaged_file_is_refused_wherever_the_damage_is() {
-    const BODY: &str = "a body that is easily found in a file";
-    let folder = with_one(SPOOL, &[], BODY).await;
-    let file = file(folder.path());
-    let whole = std::fs::read(&file).unwrap();
-    let at = whole
-        .windows(BODY.len())
-        .position(|window| window == BODY.as_bytes());
-    let mut changed = whole.clone();
-    changed[at.unwrap()] ^= 1;
-    let damages = [
-        ("a body", changed),
-        (
-            "a file that is cut short",
-            whole[..whole.len() / 2].to_vec(),
-        ),
-        ("nothing", Vec::new()),
-        ("something else", b"#!/bin/sh\n".repeat(1000)),
-    ];
-    for (what, bytes) in damages {
-        std::fs::write(&file, &bytes).unwrap();
-
-        let said = refused(folder.path(), SPOOL, &[]).await;
-
-        assert_eq!(said.code, 78, "{what}: {}", said.err);
-        let (words, cure) = (
-            "error: the spool `spool` is damaged: ",
-            "; put the directory back from a copy, or move it away to start without what it holds\n",
-        );
-        assert!(
-            said.err.starts_with(words) && said.err.ends_with(cure),
-            "{what}: {}",
-            said.err
-        );
-    }
-
-    // The cure works.
-    std::fs::write(&file, &whole).unwrap();
-    let mut upstream = Upstream::ok().await;
-    let toml = SPOOL.to_owned() + &hook(&upstream) + EARLY;
-    let _gate = Gate::start_in(Arc::clone(&folder), &toml, &[]).await;
-    assert_eq!(upstream.next().await.text(), BODY);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Order by key.
 
 use super::*;
+use crate::delivery::{Filter, Wait, Wanted, Whereabouts};
 
 fn keyed(key: &str) -> Overlay {
     Overlay {
@@ -78,4 +79,54 @@ async fn what_is_given_up_lets_the_next_one_pass() {
     house.drain.request();
     assert_eq!(house.dispatch.flush(LONG).await.left, []);
     assert_eq!(house.dead.len(), 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_the_one_before_it_says_so_and_goes_when_that_is_discarded() {
+    let (house, peer) = (House::new(), Peer::new().await);
+    let policy = Policy {
+        schedule: Schedule::Steps(vec![Duration::from_secs(3600)]),
+        ..Policy::default()
+    };
+    let contract = Arc::new(Contract {
+        policy,
+        ..house.contract(Ack::Early, &[&peer.upstream("app")])
+    });
+    house.hand_over_as(&contract, keyed("a")).await;
+    let mut line = peer.accept().await;
+    line.request().await;
+    line.say("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n")
+        .await;
+    // Whose wait is this, once somebody's is.
+    let waits = async |for_what: Wait| {
+        let wanted = Wanted {
+            max: 9,
+            ..Wanted::default()
+        };
+        loop {
+            tokio::task::yield_now().await;
+            let held = Dispatch::held(std::slice::from_ref(&house.dispatch), &wanted);
+            for found in held.found {
+                if let Whereabouts::Waiting { wait, .. } = found.whereabouts
+                    && wait == for_what
+                {
+                    return found.id;
+                }
+            }
+        }
+    };
+    let first = waits(Wait::Schedule).await;
+    house.hand_over_as(&contract, keyed("a")).await;
+    assert_ne!(waits(Wait::Order).await, first);
+
+    let filter = Filter {
+        id: Some(first),
+        ..Filter::default()
+    };
+    let moved = Dispatch::discard(std::slice::from_ref(&house.dispatch), &filter);
+
+    assert_eq!(moved.moved, 1);
+    let next = line.request().await;
+    assert_eq!(next.field("hookgate-attempt"), Some("1"));
+    line.say(OK).await;
 }
