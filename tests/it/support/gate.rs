@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -252,10 +253,20 @@ pub async fn check(folder: &TempDir, toml: &str) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-/// A port that nobody has at the moment: `send` reads it from the configuration.
+/// A port that nobody has and nobody is given: `send` reads it from the configuration. It is below those
+/// that the system hands out by itself, so that no other test's socket comes to be there meanwhile.
 pub fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Two processes of tests begin far from each other.
+    let begin = std::process::id().wrapping_mul(7_919);
+    let mut ports = std::iter::repeat_with(|| {
+        let next = begin.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        u16::try_from(FIRST + next % COUNT).unwrap()
+    });
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).unwrap()
 }
 
 /// A folder for a configuration and its files.
