@@ -1,15 +1,17 @@
 //! Repeats that were already accepted: dedupe keys, remembered for as long as their plugin asked.
 //!
 //! A key belongs to a route and an upstream, so that a fan-out of which one part failed is repeated for
-//! that part only. It is marked while its first delivery is in flight, and a repeat that comes meanwhile
-//! waits for what becomes of it. The mark becomes lasting together with the acceptance; a delivery that
-//! is withdrawn takes its mark along. What an upstream answered after its sender had stopped waiting is
-//! kept for a while, so that the sender's repeat is answered from it.
+//! that part only. While its first delivery is in flight, a repeat waits for what becomes of it. The key is
+//! remembered together with the acceptance; a delivery that is withdrawn takes its key along. What an
+//! upstream answered after its sender had stopped waiting is kept for a while, so that the sender's repeat
+//! is answered from it.
 //!
-//! Bounded: under pressure keys are forgotten, the least recently used first, and a repeat is delivered
-//! again, which a receiver of webhooks must bear anyway.
+//! Bounded: under pressure accepted keys are forgotten, the least recently used first, and a repeat is
+//! delivered again, which a receiver of webhooks must bear anyway. Keys in flight are as many as deliveries
+//! are in hands, and never forgotten.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use moka::Expiry;
@@ -83,15 +85,12 @@ enum Word {
     Forget,
 }
 
-#[derive(Clone, Debug)]
-enum Mark {
-    /// Its first delivery is neither accepted nor withdrawn yet; cancelled when it is.
-    InFlight(CancellationToken),
-    Accepted {
-        ttl: Duration,
-        /// Who; not known of some that an earlier process had accepted.
-        by: Option<WebhookId>,
-    },
+/// How a key was accepted.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    ttl: Duration,
+    /// By whom; not known of some that an earlier process had accepted.
+    by: Option<WebhookId>,
 }
 
 /// What is known about a key.
@@ -110,10 +109,14 @@ pub(super) enum Seen {
     },
 }
 
+type Flights = HashMap<Arc<Key>, CancellationToken>;
+
 /// The keys of the process.
 #[derive(Debug)]
 pub struct Duplicates {
-    marks: Cache<Arc<Key>, Mark>,
+    /// Keys whose first delivery is neither accepted nor withdrawn yet; each cancelled when it is.
+    flights: Mutex<Flights>,
+    accepted: Cache<Arc<Key>, Mark>,
     answers: Cache<Arc<Key>, Arc<Answer>>,
     /// Where accepted keys are written too.
     spool: OnceLock<Spool>,
@@ -123,7 +126,7 @@ impl Duplicates {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
-        let marks = Cache::builder()
+        let accepted = Cache::builder()
             .max_capacity(KEYS_MAX)
             // A new key must not have to be popular first.
             .eviction_policy(EvictionPolicy::lru())
@@ -135,7 +138,8 @@ impl Duplicates {
             .time_to_live(ANSWERS_TTL)
             .build();
         Self {
-            marks,
+            flights: Mutex::default(),
+            accepted,
             answers,
             spool: OnceLock::new(),
         }
@@ -147,21 +151,21 @@ impl Duplicates {
         let _ = self.spool.set(spool);
     }
 
-    /// Marks the keys that an earlier process had written, in that order, and that have not expired by `now`.
+    /// Remembers the keys that an earlier process had written, in that order, and that have not expired by `now`.
     pub fn recall(&self, keys: Vec<(u64, Vec<u8>)>, now: Arrival) {
         for (expires, key) in keys {
             let ttl = Duration::from_millis(expires.saturating_sub(now.unix_ms()));
             match Key::from_bytes(&key).filter(|_| !ttl.is_zero()) {
                 Some((key, Word::Accepted(by))) => {
-                    self.marks.insert(Arc::new(key), Mark::Accepted { ttl, by });
+                    self.accepted.insert(Arc::new(key), Mark { ttl, by });
                 }
-                Some((key, Word::Forget)) => self.marks.invalidate(&key),
+                Some((key, Word::Forget)) => self.accepted.invalidate(&key),
                 None => {}
             }
         }
     }
 
-    /// Marks a key that was accepted before this process began, `ago`.
+    /// Remembers a key that was accepted before this process began, `ago`.
     pub(super) fn remember(
         &self,
         route: &Arc<str>,
@@ -171,7 +175,7 @@ impl Duplicates {
     ) {
         let ttl = dedupe.ttl.min(TTL_MAX).saturating_sub(ago);
         let key = Arc::new(Key::new(route, upstream, dedupe));
-        self.marks.insert(key, Mark::Accepted { ttl, by });
+        self.accepted.insert(key, Mark { ttl, by });
     }
 
     /// Forgets the key of a webhook that was accepted and will not be delivered: its sender's repeat is a new
@@ -184,15 +188,19 @@ impl Duplicates {
         by: WebhookId,
     ) {
         let key = Key::new(route, upstream, dedupe);
-        match self.marks.get(&key) {
-            Some(Mark::Accepted { by: other, .. }) if other.is_some_and(|other| other != by) => {
-                return;
-            }
-            // Of the attempt that decides about it.
-            Some(Mark::InFlight(_)) => return,
-            _ => {}
+        // Under the lock nobody can begin to be accepted.
+        let flights = self.flights();
+        let mark = self.accepted.get(&key);
+        let is_anothers = |mark: Mark| mark.by.is_some_and(|other| other != by);
+        if mark.is_some_and(is_anothers) {
+            return;
         }
-        self.marks.invalidate(&key);
+        // Whoever is in flight decides about it.
+        if mark.is_none() && flights.contains_key(&key) {
+            return;
+        }
+        self.accepted.invalidate(&key);
+        drop(flights);
         self.answers.invalidate(&key);
         // As long as what it forgets: whatever is written later has a higher number.
         self.write(&key, None, dedupe.ttl.min(TTL_MAX));
@@ -214,27 +222,30 @@ impl Duplicates {
         by: WebhookId,
     ) -> Seen {
         let key = Arc::new(Key::new(route, upstream, dedupe));
+        let mut flights = self.flights();
+        if let Some(flight) = flights.get(&key) {
+            return Seen::InFlight(flight.clone());
+        }
+        // Under the lock: a key is among the accepted ones before it leaves those in flight.
+        if let Some(Mark { by, .. }) = self.accepted.get(&key) {
+            let answer = self.answers.get(&key);
+            return Seen::Accepted { answer, by };
+        }
         let flight = CancellationToken::new();
-        let mark = || Mark::InFlight(flight.clone());
-        let entry = self.marks.entry(Arc::clone(&key)).or_insert_with(mark);
-        if entry.is_fresh() {
-            let ttl = dedupe.ttl.min(TTL_MAX);
-            return Seen::Never(Reservation {
-                duplicates: Arc::clone(self),
-                key,
-                by,
-                ttl,
-                kept: false,
-                flight,
-            });
-        }
-        match entry.into_value() {
-            Mark::InFlight(flight) => Seen::InFlight(flight),
-            Mark::Accepted { by, .. } => {
-                let answer = self.answers.get(&key);
-                Seen::Accepted { answer, by }
-            }
-        }
+        flights.insert(Arc::clone(&key), flight.clone());
+        drop(flights);
+        Seen::Never(Reservation {
+            duplicates: Arc::clone(self),
+            key,
+            by,
+            ttl: dedupe.ttl.min(TTL_MAX),
+            flight,
+        })
+    }
+
+    fn flights(&self) -> MutexGuard<'_, Flights> {
+        // Each change is complete before anything that could panic.
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -252,7 +263,6 @@ pub(super) struct Reservation {
     /// Whose it is.
     by: WebhookId,
     ttl: Duration,
-    kept: bool,
     flight: CancellationToken,
 }
 
@@ -267,25 +277,22 @@ impl Reservation {
     }
 
     /// The delivery is accepted: repeats are duplicates from now on.
-    pub(super) fn keep(mut self) {
-        self.kept = true;
+    pub(super) fn keep(self) {
         let (ttl, by) = (self.ttl, Some(self.by));
         self.duplicates.write(&self.key, by, ttl);
-        let mark = Mark::Accepted { ttl, by };
-        self.duplicates.marks.insert(Arc::clone(&self.key), mark);
+        let accepted = &self.duplicates.accepted;
+        accepted.insert(Arc::clone(&self.key), Mark { ttl, by });
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if !self.kept {
-            self.duplicates.marks.invalidate(&self.key);
-        }
+        self.duplicates.flights().remove(&self.key);
         self.flight.cancel();
     }
 }
 
-/// A mark in flight ends with its reservation and needs no time of its own.
+/// Each key lives as long as its plugin asked.
 struct Lifetimes;
 
 #[expect(
@@ -299,7 +306,7 @@ impl Expiry<Arc<Key>, Mark> for Lifetimes {
         mark: &Mark,
         _: std::time::Instant,
     ) -> Option<Duration> {
-        mark.ttl()
+        Some(mark.ttl)
     }
 
     fn expire_after_update(
@@ -309,16 +316,7 @@ impl Expiry<Arc<Key>, Mark> for Lifetimes {
         _: std::time::Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        mark.ttl()
-    }
-}
-
-impl Mark {
-    fn ttl(&self) -> Option<Duration> {
-        match self {
-            Self::InFlight(_) => None,
-            Self::Accepted { ttl, .. } => Some(*ttl),
-        }
+        Some(mark.ttl)
     }
 }
 
