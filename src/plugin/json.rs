@@ -12,6 +12,9 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde_json::Deserializer;
 use serde_json::value::RawValue;
 
+mod several;
+pub(super) use several::{check_and_values, values};
+
 /// Tokens in a pointer; a document cannot be deeper (`serde_json` stops at 128 levels).
 const TOKENS_MAX: usize = 128;
 
@@ -130,17 +133,22 @@ impl<'de> Visitor<'de> for Check {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
-        // Sorting needs no hash, whose worst case a sender could choose.
-        let mut keys: Vec<Cow<'de, str>> = Vec::new();
+        let mut keys = Vec::new();
         while let Some(Key(key)) = object.next_key()? {
             keys.push(key);
             object.next_value_seed(Self)?;
         }
-        keys.sort_unstable();
-        if keys.array_windows().any(|[one, next]| one == next) {
-            return Err(A::Error::custom("a key appears twice"));
-        }
-        Ok(())
+        each_once(keys)
+    }
+}
+
+/// Passes when no key of an object is there twice. Sorting needs no hash, whose worst case a sender could
+/// choose.
+fn each_once<E: serde::de::Error>(mut keys: Vec<Cow<'_, str>>) -> Result<(), E> {
+    keys.sort_unstable();
+    match keys.array_windows().any(|[one, next]| one == next) {
+        true => Err(E::custom("a key appears twice")),
+        false => Ok(()),
     }
 }
 

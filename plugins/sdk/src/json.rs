@@ -98,32 +98,42 @@ impl<'a> Json<'a> {
     }
 }
 
+/// A value, written as JSON, as text: a string unquoted, all else as it is.
+#[must_use]
+pub fn unquoted(value: String) -> String {
+    let inside = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    match inside {
+        None => value,
+        Some(inside) if !inside.contains('\\') => inside.to_owned(),
+        Some(_) => match Json::read(&value) {
+            Ok(Json::Text(text)) => text.into_owned(),
+            _ => value,
+        },
+    }
+}
+
 /// Appends `text` as the inside of a JSON string: escaped, without the quotes.
 pub fn escape_into(out: &mut String, text: &str) {
+    const HEX: &str = "0123456789abcdef";
+    let is_special = |byte| matches!(byte, b'"' | b'\\' | 0..0x20);
     let mut rest = text;
-    while let Some(at) = rest.find(|c| matches!(c, '"' | '\\' | '\0'..='\x1f')) {
+    while let Some(at) = rest.bytes().position(is_special) {
         let (plain, tail) = rest.split_at(at);
+        let (special, after) = tail.split_at(1);
+        let code = usize::from(special.bytes().next().unwrap_or_default());
+        let digit = |digit| HEX.get(digit..=digit).unwrap_or_default();
+        let escaped = match special {
+            "\n" => ["\\n", "", ""],
+            "\r" => ["\\r", "", ""],
+            "\t" => ["\\t", "", ""],
+            "\"" | "\\" => ["\\", special, ""],
+            _ => ["\\u00", digit(code >> 4), digit(code & 15)],
+        };
         out.push_str(plain);
-        let mut characters = tail.chars();
-        match characters.next() {
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some(control @ '\0'..='\x1f') => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let code = control as usize;
-                out.push_str("\\u00");
-                for digit in [code >> 4, code & 15] {
-                    out.extend(HEX.get(digit).map(|&digit| char::from(digit)));
-                }
-            }
-            Some(quoted) => {
-                out.push('\\');
-                out.push(quoted);
-            }
-            None => {}
-        }
-        rest = characters.as_str();
+        out.extend(escaped);
+        rest = after;
     }
     out.push_str(rest);
 }
@@ -131,16 +141,15 @@ pub fn escape_into(out: &mut String, text: &str) {
 /// A pointer made of `base` and one more step, escaped as RFC 6901, section 3 says.
 #[must_use]
 pub fn pointer(base: &str, step: &str) -> String {
-    let mut out = String::with_capacity(base.len() + step.len() + 1);
-    out.push_str(base);
-    out.push('/');
-    for character in step.chars() {
-        match character {
-            '~' => out.push_str("~0"),
-            '/' => out.push_str("~1"),
-            other => out.push(other),
-        }
+    let mut out = [base, "/"].concat();
+    let mut rest = step;
+    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'~' | b'/')) {
+        let (plain, tail) = rest.split_at(at);
+        let (special, after) = tail.split_at(1);
+        out.extend([plain, if special == "~" { "~0" } else { "~1" }]);
+        rest = after;
     }
+    out.push_str(rest);
     out
 }
 
@@ -156,7 +165,21 @@ pub fn is_pointer(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Json, escape_into, is_pointer, pointer};
+    use super::{Json, escape_into, is_pointer, pointer, unquoted};
+
+    #[test]
+    fn a_string_loses_its_quotes_and_nothing_else_does() {
+        for (value, text) in [
+            (r#""plain""#, "plain"),
+            (r#""a\"b\u00e9\\""#, "a\"bé\\"),
+            (r#""""#, ""),
+            ("1.50", "1.50"),
+            ("null", "null"),
+            (r#"["a"]"#, r#"["a"]"#),
+        ] {
+            assert_eq!(unquoted(value.to_owned()), text, "{value}");
+        }
+    }
 
     #[test]
     fn escaping_and_reading_give_the_same_text_back() {

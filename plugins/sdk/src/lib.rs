@@ -63,9 +63,5 @@ pub fn body_is_json() -> bool {
 #[must_use]
 pub fn json_text(pointer: &str) -> Option<String> {
     // One reading of the body; the host's own unquoting would be a second one for what is no string.
-    let value = webhook::json(pointer)?;
-    match value.starts_with('"').then(|| json::Json::read(&value)) {
-        Some(Ok(json::Json::Text(text))) => Some(text.into_owned()),
-        _ => Some(value),
-    }
+    webhook::json(pointer).map(json::unquoted)
 }

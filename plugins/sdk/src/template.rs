@@ -44,6 +44,7 @@ pub fn pieces(template: &str) -> impl Iterator<Item = Result<Piece<'_>, Unbalanc
 }
 
 /// The first piece of a template that is not empty, and what follows.
+#[inline(never)] // it is looked for in many places
 fn next(rest: &str) -> (Result<Piece<'_>, Unbalanced>, &str) {
     match rest.find(['{', '}']) {
         None => (Ok(Piece::Text(rest)), ""),

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use hookgate_sdk::crypto;
-use hookgate_sdk::json::{escape_into, pointer};
+use hookgate_sdk::json::escape_into;
 use hookgate_sdk::webhook::{self, WebhookInfo};
 
+use crate::body::Body;
 use crate::form;
 use crate::header::only_item;
 use crate::judge::Stop;
@@ -30,8 +31,7 @@ pub(crate) enum Escape {
 /// What is known of one webhook, or of one element of its body.
 pub(crate) struct Facts<'a> {
     pub(crate) scheme: &'a Scheme<'a>,
-    /// Pointer to the element of the body that is looked at; empty for all of it.
-    pub(crate) base: String,
+    pub(crate) body: Body<'a>,
     /// As received.
     pub(crate) timestamp: Option<String>,
     /// The URL as it may have been signed, when it is not simply the route's.
@@ -45,7 +45,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn new(scheme: &'a Scheme<'a>) -> Self {
         Self {
             scheme,
-            base: String::new(),
+            body: Body::new(scheme),
             timestamp: None,
             url: None,
             mac: None,
@@ -92,7 +92,7 @@ impl<'a> Facts<'a> {
         if let (Place::Method, Test::Equals(method)) = (condition.place, condition.test) {
             return Ok(self.info().method == method);
         }
-        let Some(text) = place::text(condition.place, &self.base) else {
+        let Some(text) = place::text(condition.place, &self.body) else {
             return Ok(false);
         };
         Ok(match condition.test {
@@ -168,20 +168,18 @@ impl<'a> Facts<'a> {
             Part::Header(name) => place::header(name).map_err(Stop::reject)?.into(),
             Part::Query(name) => self.required(Place::Query(name))?,
             Part::Json(pointer) => self.required(Place::Pointer(pointer))?,
-            Part::Maybe(pointer) => place::text(Place::Pointer(pointer), &self.base)
-                .unwrap_or_default()
-                .into(),
+            Part::Maybe(pointer) => self.body.text(pointer).unwrap_or_default().into(),
             Part::Form => webhook::body_text()
                 .and_then(|body| form::canonical(&body))
                 .ok_or_else(|| Stop::reject("the form is not text"))?
                 .into(),
-            Part::Lines(names) => self.lines(names).into(),
+            Part::Lines(names) => self.body.lines(names).into(),
             Part::Listed => match &self.scheme.listed {
                 Some(listed) => self.listed(listed)?.into(),
                 None => return Err(Stop::permanent("`{listed}` is used without `listed`")),
             },
             Part::ListedNames => match &self.scheme.listed {
-                Some(listed) => names(listed)?.into(),
+                Some(listed) => self.names(listed)?.into(),
                 None => return Err(Stop::permanent("`{listed-names}` is used without `listed`")),
             },
             Part::Crc32 => {
@@ -194,7 +192,7 @@ impl<'a> Facts<'a> {
 
     #[inline(never)]
     fn required(&self, place: Place<'_>) -> Result<Cow<'_, str>, Stop> {
-        place::text(place, &self.base)
+        place::text(place, &self.body)
             .map(Cow::Owned)
             .ok_or_else(|| Stop::Reject(format!("{place} is absent")))
     }
@@ -207,10 +205,18 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The names that the sender lists as signed, as it wrote them.
+    #[inline(never)]
+    fn names(&self, listed: &Listed<'_>) -> Result<String, Stop> {
+        let lines = place::lines(&listed.source, &self.body).map_err(Stop::reject)?;
+        let names = only_item(&listed.source, &lines).map_err(Stop::reject)?;
+        Ok(names.to_owned())
+    }
+
     /// The values of the headers that the sender lists. The time of signing has to be one of them,
     /// unless it stands elsewhere in the message.
     fn listed(&self, listed: &Listed<'_>) -> Result<String, Stop> {
-        let names = names(listed)?;
+        let names = self.names(listed)?;
         let mut out = String::new();
         let time = self.scheme.timestamp.as_ref().map(|time| time.source.place);
         let mut timed =
@@ -234,20 +240,6 @@ impl<'a> Facts<'a> {
         }
         Ok(out)
     }
-
-    /// Name and value of each of these members that is there, a line each. They are strings.
-    fn lines(&self, names: &str) -> String {
-        let mut out = String::new();
-        for name in names.split(' ') {
-            // A `null` is not there, as the libraries of AWS have it.
-            if let Some(value) = webhook::json_string(&pointer(&self.base, name)) {
-                for text in [name, "\n", &value, "\n"] {
-                    out.push_str(text);
-                }
-            }
-        }
-        out
-    }
 }
 
 /// The parts of a signed message; none stands for the body.
@@ -257,14 +249,6 @@ pub(crate) type Message<'f> = Vec<Option<Cow<'f, str>>>;
 fn known<'f>(text: Option<&'f str>, problem: &str) -> Result<Cow<'f, str>, Stop> {
     text.map(Cow::Borrowed)
         .ok_or_else(|| Stop::permanent(problem))
-}
-
-/// The names that the sender lists as signed, as it wrote them.
-#[inline(never)]
-fn names(listed: &Listed<'_>) -> Result<String, Stop> {
-    let lines = place::lines(&listed.source, "").map_err(Stop::reject)?;
-    let names = only_item(&listed.source, &lines).map_err(Stop::reject)?;
-    Ok(names.to_owned())
 }
 
 #[inline(never)]

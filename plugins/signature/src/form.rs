@@ -6,16 +6,29 @@ use std::collections::BinaryHeap;
 /// between them; none when a decoded text is not UTF-8 (Twilio signs text).
 #[must_use]
 pub fn canonical(form: &str) -> Option<String> {
-    let mut pairs = Vec::new();
+    let mut bytes = Vec::with_capacity(form.len());
+    // Where names and values end.
+    let mut ends = Vec::with_capacity(32);
     for pair in form.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        pairs.push((decode(name)?, decode(value)?));
+        for text in [name, value] {
+            decode(text, &mut bytes);
+            ends.push(bytes.len());
+        }
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    let mut pairs = Vec::with_capacity(ends.len() / 2);
+    let mut start = 0;
+    let (ends, _) = ends.as_chunks::<2>();
+    for &[name, value] in ends {
+        pairs.push((text.get(start..name)?, text.get(name..value)?));
+        start = value;
     }
     // A heap is the smallest code that sorts, and has no worst case for a sender to choose.
     let mut pairs = BinaryHeap::from(pairs).into_sorted_vec();
     pairs.dedup();
-    let mut out = String::with_capacity(form.len());
-    for (name, value) in &pairs {
+    let mut out = String::with_capacity(text.len());
+    for (name, value) in pairs {
         out.push_str(name);
         out.push_str(value);
     }
@@ -23,13 +36,17 @@ pub fn canonical(form: &str) -> Option<String> {
 }
 
 /// `+` is a space, `%41` is `A`; what is not an escape stands for itself (WHATWG URL, forms).
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
+fn decode(text: &str, bytes: &mut Vec<u8>) {
+    if !text.contains('%') && !text.contains('+') {
+        bytes.extend_from_slice(text.as_bytes());
+        return;
+    }
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        bytes.push(match (byte, escape(after)) {
-            (b'%', Some(value)) => {
+        let escaped = (byte == b'%').then(|| escape(after)).flatten();
+        bytes.push(match (byte, escaped) {
+            (_, Some(value)) => {
                 rest = after.get(2..).unwrap_or_default();
                 value
             }
@@ -37,7 +54,6 @@ fn decode(text: &str) -> Option<String> {
             _ => byte,
         });
     }
-    String::from_utf8(bytes).ok()
 }
 
 /// Undoes the escapes of the characters in `plain`, which are ASCII, and of no others.
@@ -47,8 +63,9 @@ pub fn undo_escapes(url: &str, plain: &str) -> String {
     let mut rest = url.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        match (byte, escape(after)) {
-            (b'%', Some(value)) if plain.as_bytes().contains(&value) => {
+        let escaped = (byte == b'%').then(|| escape(after)).flatten();
+        match escaped {
+            Some(value) if plain.as_bytes().contains(&value) => {
                 out.push(value);
                 rest = after.get(2..).unwrap_or_default();
             }
@@ -125,6 +142,9 @@ mod tests {
             Some("ab+1 2c%zz")
         );
         assert_eq!(canonical("a=%ff"), None);
+        // Two halves of one letter are no letter.
+        assert_eq!(canonical("%c3=%a4"), None);
+        assert_eq!(canonical("b=%c3%a4&%C3%a4").as_deref(), Some("bää"));
         assert_eq!(canonical("").as_deref(), Some(""));
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn answer(facts: &mut Facts<'_>, signed: bool) -> Result<Option<Verdi
 fn respond<'a>(facts: &mut Facts<'a>, handshake: &Handshake<'a>) -> Result<Verdict, Stop> {
     facts.require(&handshake.require)?;
     if let Some((place, key)) = handshake.token {
-        let candidate = place::text(place, "").unwrap_or_default();
+        let candidate = place::text(place, &facts.body).unwrap_or_default();
         let equal =
             crypto::equals_secret(key, &candidate).map_err(|error| failure(error, key, "token"))?;
         if !equal {

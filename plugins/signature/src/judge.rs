@@ -67,7 +67,10 @@ fn welcome(scheme: &Scheme<'_>) -> Result<Verdict, Stop> {
     if let Some(answer) = handshake::answer(&mut facts, true)? {
         return Ok(answer);
     }
-    if let Some(event) = scheme.event.and_then(|event| place::text(event, "")) {
+    if let Some(event) = scheme
+        .event
+        .and_then(|event| place::text(event, &facts.body))
+    {
         webhook::set_note("event", &event);
     }
     Ok(Verdict::Accept)
@@ -100,21 +103,21 @@ fn authenticate<'a>(facts: &mut Facts<'a>) -> Result<(), Stop> {
         )));
     }
     for index in 0..count {
-        facts.base = format!("{items}/{index}");
+        facts.body.enter(format!("{items}/{index}"));
         one(facts, how)?;
     }
-    facts.base.clear();
+    facts.body.enter(String::new());
     Ok(())
 }
 
 /// Passes when a signature covers the message and the time is right.
 fn one<'a>(facts: &mut Facts<'a>, how: How<'a>) -> Result<(), Stop> {
     let scheme = facts.scheme;
-    let lines = place::lines(&scheme.signature, &facts.base).map_err(Stop::reject)?;
+    let lines = place::lines(&scheme.signature, &facts.body).map_err(Stop::reject)?;
     let candidates = items(&scheme.signature, &lines).map_err(Stop::reject)?;
     if let Some(rule) = &scheme.timestamp {
         let text = timestamp(&rule.source, facts, &lines)?;
-        window::admit(&text, rule, facts.info().received_at_ms).map_err(Stop::reject)?;
+        window::admit(&text, rule, webhook::received_at_ms()).map_err(Stop::reject)?;
         facts.timestamp = Some(text);
     }
     if how.algorithm == TOKEN {
@@ -137,7 +140,7 @@ fn timestamp(source: &Source<'_>, facts: &Facts<'_>, lines: &[Vec<u8>]) -> Resul
     let found = if source.place == facts.scheme.signature.place {
         only_item(source, lines).map(str::to_owned)
     } else {
-        let lines = place::lines(source, &facts.base).map_err(Stop::reject)?;
+        let lines = place::lines(source, &facts.body).map_err(Stop::reject)?;
         only_item(source, &lines).map(str::to_owned)
     };
     found.map_err(Stop::reject)

@@ -14,6 +14,7 @@ pub mod place;
 pub mod scheme;
 pub mod window;
 
+mod body;
 mod facts;
 mod handshake;
 mod judge;

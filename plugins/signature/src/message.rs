@@ -101,6 +101,7 @@ pub fn parts(signed: &str) -> impl Iterator<Item = Result<Part<'_>, Senseless<'_
     })
 }
 
+#[inline(never)]
 fn named(slot: &str) -> Option<Part<'_>> {
     Some(match slot {
         "body" => Part::Body,

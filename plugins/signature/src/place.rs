@@ -1,26 +1,35 @@
 //! Texts of the webhook, from wherever the configuration says they are.
 
-use hookgate_sdk::{json_text, webhook};
+use hookgate_sdk::webhook;
 
+use crate::body::Body;
 use crate::header::{MAX_CANDIDATES, Refusal, only_item};
 use crate::scheme::{Place, Source};
 
-/// The lines of a header, or the one text that stands elsewhere; `base` is the pointer of the
-/// element that is looked at.
+/// The lines of a header, or the one text that stands elsewhere.
 ///
 /// # Errors
 /// When a numbered header is repeated: there is no saying which value counts.
 // Here and below: what is called from many places is compiled once, for the component's size.
 #[inline(never)]
-pub(crate) fn lines<'s>(source: &Source<'s>, base: &str) -> Result<Vec<Vec<u8>>, Refusal<'s>> {
+pub(crate) fn lines<'s>(source: &Source<'s>, body: &Body<'_>) -> Result<Vec<Vec<u8>>, Refusal<'s>> {
     Ok(match source.place {
         Place::Header(name) if source.numbered => return numbered(name),
-        Place::Header(name) => webhook::header_values(name),
-        elsewhere => text(elsewhere, base)
-            .map(String::into_bytes)
-            .into_iter()
-            .collect(),
+        Place::Header(name) => values(name),
+        elsewhere => match text(elsewhere, body) {
+            Some(text) => vec![text.into_bytes()],
+            None => Vec::new(),
+        },
     })
+}
+
+/// The lines of a header; most headers have one.
+#[inline(never)]
+fn values(name: &str) -> Vec<Vec<u8>> {
+    match webhook::only_header(name) {
+        Some(only) => vec![only.into_bytes()],
+        None => webhook::header_values(name),
+    }
 }
 
 /// The value of a header that has one.
@@ -29,9 +38,7 @@ pub(crate) fn lines<'s>(source: &Source<'s>, base: &str) -> Result<Vec<Vec<u8>>,
 /// When it is absent, repeated or no text.
 #[inline(never)]
 pub(crate) fn header(name: &str) -> Result<String, Refusal<'_>> {
-    let source = Source::whole(Place::Header(name));
-    let lines = lines(&source, "")?;
-    Ok(only_item(&source, &lines)?.to_owned())
+    Ok(only_item(&Source::whole(Place::Header(name)), &values(name))?.to_owned())
 }
 
 /// `NAME-1`, `NAME-2`, ... until one is absent.
@@ -39,9 +46,7 @@ fn numbered(name: &str) -> Result<Vec<Vec<u8>>, Refusal<'_>> {
     let place = Place::Header(name);
     let mut found = Vec::new();
     for number in 1..=MAX_CANDIDATES + 1 {
-        let name = format!("{name}-{number}");
-        let source = Source::whole(Place::Header(&name));
-        let mut values = lines(&source, "").unwrap_or_default();
+        let mut values = webhook::header_values(&format!("{name}-{number}"));
         match values.len() {
             0 => break,
             1 => found.append(&mut values),
@@ -53,12 +58,11 @@ fn numbered(name: &str) -> Result<Vec<Vec<u8>>, Refusal<'_>> {
 
 /// The first text at a place.
 #[inline(never)]
-pub(crate) fn text(place: Place<'_>, base: &str) -> Option<String> {
+pub(crate) fn text(place: Place<'_>, body: &Body<'_>) -> Option<String> {
     match place {
         Place::Header(name) => webhook::header(name),
         Place::Query(name) => webhook::query_param(name),
-        Place::Pointer(pointer) if base.is_empty() => json_text(pointer),
-        Place::Pointer(pointer) => json_text(&[base, pointer].concat()),
+        Place::Pointer(pointer) => body.text(pointer),
         Place::Method => Some(webhook::info().method),
     }
 }

@@ -1,5 +1,7 @@
 //! `webhook`: the facts, the bytes, the JSON and the notes of the webhook at hand.
 
+use std::sync::Arc;
+
 use wasmtime::Result;
 
 use super::{Guest, Note, query};
@@ -31,6 +33,18 @@ impl Host for Guest {
         Ok(value
             .and_then(|value| std::str::from_utf8(value).ok())
             .map(Into::into))
+    }
+
+    fn received_at_ms(&mut self) -> Result<u64> {
+        Ok(self.case.webhook.arrival.unix_ms())
+    }
+
+    fn only_header(&mut self, name: String) -> Result<Option<String>> {
+        let mut values = self.case.webhook.fields.all(&name);
+        Ok(match (values.next(), values.next()) {
+            (Some(only), None) => std::str::from_utf8(only).ok().map(Into::into),
+            _ => None,
+        })
     }
 
     fn header_values(&mut self, name: String) -> Result<Vec<Vec<u8>>> {
@@ -88,6 +102,24 @@ impl Host for Guest {
         Ok(self
             .text()?
             .and_then(|text| json::read_string(text, &pointer)))
+    }
+
+    fn json_values(&mut self, pointers: Vec<String>) -> Result<Vec<Option<String>>> {
+        let case = Arc::clone(&self.case);
+        let body = &case.webhook.body;
+        // Each may make the walk longer.
+        self.budget
+            .work(body.len().saturating_mul(pointers.len()))?;
+        let found = match case.json.get() {
+            Some(true) => Some(json::values(std::str::from_utf8(body)?, &pointers)),
+            Some(false) => None,
+            None => {
+                let found = json::check_and_values(body, &pointers);
+                case.json.get_or_init(|| found.is_some());
+                found
+            }
+        };
+        Ok(found.unwrap_or_else(|| vec![None; pointers.len()]))
     }
 
     fn json_array_slices(&mut self, pointer: String) -> Result<Option<Vec<(u32, u32)>>> {

@@ -1,7 +1,7 @@
 //! One value of a document by its pointer, without building the rest: for pieces of a body, which may
 //! be large, nested deeply and many.
 
-use super::Json;
+use super::{Json, unquoted};
 
 /// The text of the value at an RFC 6901 `pointer`; none when there is none. `text` must be JSON already
 /// (a piece of a body that the host has read as such); of anything else it may find nonsense, and never
@@ -22,11 +22,7 @@ pub fn find<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
 /// As [`find`], as text: strings unquoted, all else as JSON.
 #[must_use]
 pub fn find_text(text: &str, pointer: &str) -> Option<String> {
-    let value = find(text, pointer)?;
-    match value.starts_with('"').then(|| Json::read(value)) {
-        Some(Ok(Json::Text(text))) => Some(text.into_owned()),
-        _ => Some(value.to_owned()),
-    }
+    find(text, pointer).map(|value| unquoted(value.to_owned()))
 }
 
 fn child<'a>(value: &'a str, step: &str) -> Option<&'a str> {
