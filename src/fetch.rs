@@ -66,6 +66,8 @@ pub struct Certified {
     pub at: At,
     /// Hosts where it may be: labels, of which `*` is any.
     pub host: String,
+    /// What their URLs end with.
+    pub suffix: String,
     /// Whose it must be: one of these names, in which `*` is what the URL's host has at the same place.
     pub names: Vec<String>,
 }

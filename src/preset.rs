@@ -82,6 +82,9 @@ pub struct Preset {
 pub struct Certificate {
     /// Where its URL is.
     pub at: EventName,
+    /// What its URL ends with.
+    #[serde(default)]
+    pub suffix: String,
     /// Whose it must be: one of these names, in which `*` is what the URL's host has at the same place.
     pub names: Vec<String>,
 }

@@ -320,6 +320,7 @@ fn certified(host: &str, certificate: &Certificate) -> Result<Certified, Missing
             EventName::Pointer(pointer) => At::Pointer(pointer.as_str().into()),
         },
         host: host.to_owned(),
+        suffix: certificate.suffix.clone(),
         names: certificate.names.clone(),
     })
 }

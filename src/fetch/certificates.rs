@@ -24,7 +24,10 @@ impl Source {
         certified: &Certified,
         catalog: &Catalog,
     ) -> Self {
-        let key = Key::certified(settings.label(), certified.at.clone(), &certified.host);
+        let Certified {
+            at, host, suffix, ..
+        } = certified;
+        let key = Key::certified(settings.label(), at.clone(), host, suffix);
         let kept = kept(catalog, &settings).map(|(_age, bytes)| bytes);
         let kept: BTreeMap<String, String> = kept
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())

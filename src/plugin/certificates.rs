@@ -36,6 +36,7 @@ pub(super) struct Certificates {
     at: At,
     /// Labels; `*` stands for one.
     host: Box<str>,
+    suffix: Box<str>,
     state: Mutex<State>,
 }
 
@@ -59,10 +60,11 @@ pub(super) enum Named {
 }
 
 impl Certificates {
-    pub(super) fn new(at: At, host: &str) -> Self {
+    pub(super) fn new(at: At, host: &str, suffix: &str) -> Self {
         Self {
             at,
             host: host.into(),
+            suffix: suffix.into(),
             state: Mutex::default(),
         }
     }
@@ -74,7 +76,10 @@ impl Certificates {
 
     /// What is known of the one that is named; it is wanted if that is nothing.
     pub(super) fn named(&self, url: &str, now: Instant) -> Named {
-        if url.len() > URL_BYTES_MAX || !is_of_host(url, &self.host) {
+        // A query could end like a path.
+        let is_file =
+            self.suffix.is_empty() || (url.ends_with(&*self.suffix) && !url.contains(['?', '#']));
+        if url.len() > URL_BYTES_MAX || !is_of_host(url, &self.host) || !is_file {
             return Named::Nothing;
         }
         let mut state = self.state();
@@ -182,7 +187,8 @@ mod tests {
     const URL: &str = "https://sns.eu-west-1.amazonaws.com/a.pem";
 
     fn sns() -> Certificates {
-        Certificates::new(At::Pointer("/SigningCertURL".into()), "sns.*.amazonaws.com")
+        let at = At::Pointer("/SigningCertURL".into());
+        Certificates::new(at, "sns.*.amazonaws.com", ".pem")
     }
 
     fn key() -> Arc<Key> {
@@ -223,7 +229,7 @@ mod tests {
     fn strangers_cannot_make_us_look_for_more_than_a_few_a_minute() {
         let (sns, now) = (sns(), Instant::now());
         for n in 0..1_000 {
-            let url = format!("https://sns.eu-west-1.amazonaws.com/{n}");
+            let url = format!("https://sns.eu-west-1.amazonaws.com/{n}.pem");
             assert!(matches!(sns.named(&url, now), Named::Awaited));
         }
 
@@ -253,7 +259,28 @@ mod tests {
                 "{url}"
             );
         }
-        let long = format!("{URL}{}", "a".repeat(URL_BYTES_MAX));
+        let long = URL.replace("/a", &format!("/{}", "a".repeat(URL_BYTES_MAX)));
         assert!(matches!(sns().named(&long, Instant::now()), Named::Nothing));
+    }
+
+    #[test]
+    fn no_path_but_that_of_a_certificate_is_looked_at() {
+        let now = Instant::now();
+        for path in [
+            "a",
+            "a.pem/",
+            "a.pem.txt",
+            "a.PEM",
+            "a?b.pem",
+            "a#b.pem",
+            "?.pem",
+        ] {
+            let url = format!("https://sns.eu-west-1.amazonaws.com/{path}");
+            assert!(matches!(sns().named(&url, now), Named::Nothing), "{url}");
+        }
+        let at = At::Header("paypal-cert-url".into());
+        let paypal = Certificates::new(at, "api.paypal.com", "");
+        let url = "https://api.paypal.com/v1/notifications/certs/CERT-360caa42";
+        assert!(matches!(paypal.named(url, now), Named::Awaited));
     }
 }

@@ -152,13 +152,13 @@ impl Key {
         Ok(key)
     }
 
-    /// The keys of the certificates that webhooks name, at hosts that `host` means: labels, of which `*`
-    /// is any. `label` is what is said of them.
+    /// The keys of the certificates that webhooks name, at hosts that `host` means (labels, of which `*`
+    /// is any) and at paths with this suffix. `label` is what is said of them.
     #[must_use]
-    pub fn certified(label: impl Into<Arc<str>>, at: At, host: &str) -> Self {
+    pub fn certified(label: impl Into<Arc<str>>, at: At, host: &str, suffix: &str) -> Self {
         let mut key = Self::new(label, Secret::new(vec![0]));
         key.nature = Nature::Public;
-        key.certificates = Some(Certificates::new(at, host));
+        key.certificates = Some(Certificates::new(at, host, suffix));
         key
     }
 

@@ -162,6 +162,9 @@ async fn a_certificate_elsewhere_is_never_asked_for() {
         sns.url("cert.pem").replace("https", "http"),
         format!("https://127.0.0.1.evil.example:{port}/cert.pem"),
         format!("https://evil.example@127.0.0.1:{port}/cert.pem"),
+        sns.url("cert"),
+        sns.url("cert.pem.txt"),
+        sns.url("cert?x=.pem"),
         String::new(),
     ] {
         let status = Sns::message(&sns.pair, &url)
@@ -192,26 +195,26 @@ async fn a_certificate_that_is_not_to_be_believed_does_not_count() {
     let strangers = own.certify(&params(&[NAME]), &sns.pair) + own.pem();
     for (path, pem, why) in [
         (
-            "old",
+            "old.pem",
             sns.certificate(&old),
             "is a certificate that is not to be trusted",
         ),
         (
-            "other",
+            "other.pem",
             chained(sns.certificate(&params(&["evil.example"]))),
             "is a certificate of others than sns.amazonaws.com",
         ),
         (
-            "another-region",
+            "another-region.pem",
             sns.certificate(&params(&["sns-signing.1.amazonaws.com"])),
             "sns-signing.0.amazonaws.com",
         ),
         (
-            "strangers",
+            "strangers.pem",
             strangers,
             "is a certificate that is not to be trusted",
         ),
-        ("none", "<html>".to_owned(), "is no certificate in PEM"),
+        ("none.pem", "<html>".to_owned(), "is no certificate in PEM"),
     ] {
         sns.publishes(&pem);
         assert_eq!(sns.send(&gate, path).await, 503, "{path}");

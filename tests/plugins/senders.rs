@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -130,4 +131,68 @@ async fn notions_first_call_is_refused_for_it_is_not_signed() {
     let signature = format!("sha256={}", hex(&mac(NEW, &[body])));
     let signed = [("x-notion-signature", signature.as_str())];
     assert_eq!(route.refusal(&signed, body).await, None);
+}
+
+/// HubSpot's libraries sign text; that it is JSON is nobody's promise.
+#[tokio::test]
+async fn hubspots_body_may_be_anything() {
+    let route = Route::new("hubspot", &[NEW]);
+    let send = async |signed: &[u8], sent: &[u8]| {
+        let time = now_ms().to_string();
+        let url = "https://hooks.example.com/hubspot";
+        let parts = [b"POST", url.as_bytes(), signed, time.as_bytes()];
+        let signature = STANDARD.encode(mac(NEW, &parts));
+        route
+            .refusal_of_webhook(Webhook {
+                target: "/hubspot".parse().unwrap(),
+                fields: [
+                    ("x-hubspot-request-timestamp", &time),
+                    ("x-hubspot-signature-v3", &signature),
+                ]
+                .into_iter()
+                .collect(),
+                body: Bytes::copy_from_slice(sent),
+                public_url: Some(url.into()),
+                ..Arc::into_inner(webhook()).unwrap()
+            })
+            .await
+    };
+
+    for body in [&b""[..], b"not json: {", b"\xff\x00", b"{\"a\":1,\"a\":2}"] {
+        assert_eq!(send(body, body).await, None, "{body:?}");
+    }
+    assert!(send(b"{}", b"").await.is_some());
+    assert!(send(b"not json: {}", b"not json: {").await.is_some());
+}
+
+/// Who stands before the host is a part of the URL that Twilio signs; its port is there or not.
+#[tokio::test]
+async fn twilios_url_keeps_who_stands_before_the_host() {
+    let route = Route::new("twilio", &[NEW]);
+    let send = async |signed: &str, configured: &str| {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, NEW);
+        let signature = STANDARD.encode(hmac::sign(&key, format!("{signed}a1").as_bytes()));
+        route
+            .refusal_of_webhook(Webhook {
+                target: "/sms".parse().unwrap(),
+                fields: [("x-twilio-signature", &signature)].into_iter().collect(),
+                body: Bytes::from_static(b"a=1"),
+                public_url: Some(configured.into()),
+                ..Arc::into_inner(webhook()).unwrap()
+            })
+            .await
+    };
+    let configured = "https://user:pass@hooks.example.com/sms";
+
+    for signed in [configured, "https://user:pass@hooks.example.com:443/sms"] {
+        assert_eq!(send(signed, configured).await, None, "{signed}");
+    }
+    for signed in [
+        "https://hooks.example.com/sms",
+        "https://user@hooks.example.com/sms",
+        "https://user:other@hooks.example.com/sms",
+        "https://user:443@hooks.example.com/sms",
+    ] {
+        assert!(send(signed, configured).await.is_some(), "{signed}");
+    }
 }
