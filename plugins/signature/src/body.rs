@@ -1,19 +1,26 @@
 //! The body as JSON: what a scheme looks at is read with one walk through it, when the first of it is
 //! wanted.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
-use hookgate_sdk::json::{pointer, unquoted};
+use hookgate_sdk::json::{Json, pointer, unquoted};
 use hookgate_sdk::webhook;
 
 use crate::message::{self, Part};
-use crate::scheme::{Condition, How, Place, Scheme};
+use crate::scheme::{Condition, Place, Scheme};
+
+/// Bytes of a body that is read here where a scheme signs most of it. Of a longer one the host is asked for
+/// each value: the tree of a document takes several times its memory.
+const READ_HERE: u32 = 16 << 10;
 
 /// What is known of the body of one webhook.
 pub(crate) struct Body<'a> {
     scheme: &'a Scheme<'a>,
     /// Pointer to the element that is looked at; empty for all of it.
     base: String,
+    /// What is read here, and what was read: none where that is nothing.
+    document: &'a OnceCell<String>,
+    tree: OnceCell<Option<Json<'a>>>,
     known: RefCell<Known>,
 }
 
@@ -21,11 +28,21 @@ pub(crate) struct Body<'a> {
 type Known = Vec<(String, Option<String>)>;
 
 impl<'a> Body<'a> {
-    pub(crate) fn new(scheme: &'a Scheme<'a>) -> Self {
+    pub(crate) fn new(scheme: &'a Scheme<'a>, document: &'a OnceCell<String>) -> Self {
         Self {
             scheme,
             base: String::new(),
-            known: RefCell::new(Vec::with_capacity(16)),
+            document,
+            tree: OnceCell::new(),
+            known: RefCell::default(),
+        }
+    }
+
+    /// How many elements the array at a pointer has, which is the scheme's.
+    pub(crate) fn count(&self, items: &str) -> usize {
+        match self.tree() {
+            Some(tree) => tree.elements().len(),
+            None => webhook::json_array_slices(items).map_or(0, |slices| slices.len()),
         }
     }
 
@@ -37,7 +54,8 @@ impl<'a> Body<'a> {
     /// The text at a pointer into the element: a string unquoted, all else as JSON.
     #[inline(never)]
     pub(crate) fn text(&self, pointer: &str) -> Option<String> {
-        self.value([&self.base, pointer].concat()).map(unquoted)
+        let (text, _) = self.found([&self.base, pointer].concat())?;
+        Some(text)
     }
 
     /// Name and value of each of these members of the element that is a string, a line each.
@@ -45,25 +63,60 @@ impl<'a> Body<'a> {
         let mut out = String::new();
         for name in names.split(' ') {
             // A `null` is not there, as the libraries of AWS have it.
-            let value = self.value(pointer(&self.base, name));
-            if let Some(value) = value.filter(|value| value.starts_with('"')) {
-                for text in [name, "\n", &unquoted(value), "\n"] {
-                    out.push_str(text);
-                }
+            if let Some((value, true)) = self.found(pointer(&self.base, name)) {
+                out.extend([name, "\n", &value, "\n"]);
             }
         }
         out
     }
 
-    fn value(&self, wanted: String) -> Option<String> {
+    /// The text of the value at a pointer, and whether that is a string.
+    #[inline(never)]
+    fn found(&self, wanted: String) -> Option<(String, bool)> {
+        let root = self.scheme.items.unwrap_or_default();
+        if !wanted.contains('~')
+            && let (Some(tree), Some(pointer)) = (self.tree(), wanted.strip_prefix(root))
+        {
+            match below(tree, pointer)? {
+                Json::Text(text) => return Some((text.as_ref().to_owned(), true)),
+                // The text of what is large is not kept.
+                Json::List(_) | Json::Table(_) => {}
+                scalar => return scalar.scalar().map(|text| (text.to_owned(), false)),
+            }
+        }
+        let value = self.asked(wanted)?;
+        let is_string = value.starts_with('"');
+        Some((unquoted(value), is_string))
+    }
+
+    /// What is read here: all of the body, or the array whose elements are signed.
+    fn tree(&self) -> Option<&Json<'a>> {
+        let read = || {
+            let scheme = self.scheme;
+            let is_line = |part| matches!(part, Ok(Part::Lines(_)));
+            let signs_most =
+                scheme.items.is_some() || message::parts(scheme.how.signed).any(is_line);
+            if !signs_most || webhook::info().body_length > READ_HERE {
+                return None;
+            }
+            let text = webhook::json(scheme.items.unwrap_or_default())?;
+            Json::read(self.document.get_or_init(|| text)).ok()
+        };
+        self.tree.get_or_init(read).as_ref()
+    }
+
+    /// What the host finds at a pointer, who is asked for all others as well when it is asked for one.
+    fn asked(&self, wanted: String) -> Option<String> {
         let mut known = self.known.borrow_mut();
         let begin = known.len();
-        if let Some(value) = add(&mut known, wanted) {
+        if let Some(value) = add(&mut known, &wanted) {
             return value.clone();
         }
-        self.gather(&mut |pointer| {
-            add(&mut known, pointer);
-        });
+        if self.scheme.items.is_none() {
+            self.gather(&mut |pointer| {
+                add(&mut known, pointer);
+            });
+        }
         let new = known.get_mut(begin..).unwrap_or_default();
         let pointers: Vec<&str> = new.iter().map(|(pointer, _)| pointer.as_str()).collect();
         let values = webhook::json_values(&pointers);
@@ -74,62 +127,79 @@ impl<'a> Body<'a> {
     }
 
     /// Every pointer that the scheme looks at before there is something to answer.
-    fn gather(&self, add: &mut dyn FnMut(String)) {
+    fn gather(&self, add: &mut dyn FnMut(&str)) {
         let scheme = self.scheme;
         let time = scheme.timestamp.as_ref().map(|time| time.source.place);
-        for place in [Some(scheme.signature.place), time].into_iter().flatten() {
-            if let Place::Pointer(pointer) = place {
-                add([&self.base, pointer].concat());
+        for place in [Some(scheme.signature.place), time, scheme.event] {
+            if let Some(Place::Pointer(pointer)) = place {
+                add(pointer);
             }
         }
-        self.signed(scheme.how, add);
+        for part in message::parts(scheme.how.signed) {
+            if let Ok(Part::Json(pointer) | Part::Maybe(pointer)) = part {
+                add(pointer);
+            }
+        }
         places(&scheme.require, add);
         for variant in &scheme.variants {
             places(&variant.when, add);
             places(&variant.require, add);
-            if variant.how.signed != scheme.how.signed {
-                self.signed(variant.how, add);
-            }
         }
         for handshake in &scheme.handshakes {
             places(&handshake.when, add);
         }
-        if let Some(Place::Pointer(pointer)) = scheme.event {
-            add(pointer.to_owned());
-        }
     }
+}
 
-    fn signed(&self, how: How<'_>, add: &mut dyn FnMut(String)) {
-        for part in message::parts(how.signed) {
-            match part {
-                Ok(Part::Json(pointer) | Part::Maybe(pointer)) => {
-                    add([&self.base, pointer].concat());
-                }
-                Ok(Part::Lines(names)) => {
-                    for name in names.split(' ') {
-                        add(pointer(&self.base, name));
-                    }
-                }
-                _ => {}
+/// The value at a pointer that has no escapes.
+fn below<'j, 't>(tree: &'j Json<'t>, pointer: &str) -> Option<&'j Json<'t>> {
+    let mut value = tree;
+    for step in pointer.split('/').skip(1) {
+        value = match value {
+            Json::List(elements) => {
+                let is_index = step == "0" || matches!(step.bytes().next(), Some(b'1'..=b'9'));
+                elements.get(step.parse::<usize>().ok().filter(|_| is_index)?)?
             }
+            other => other.get(step)?,
+        };
+    }
+    Some(value)
+}
+
+fn places(conditions: &[Condition<'_>], add: &mut dyn FnMut(&str)) {
+    for condition in conditions {
+        if let Place::Pointer(pointer) = condition.place {
+            add(pointer);
         }
     }
 }
 
-/// What is known at a pointer; when that is nothing, it is to be read.
+/// What is known at a pointer; when that is nothing, it is to be asked for.
 #[inline(never)]
-fn add(known: &mut Known, pointer: String) -> Option<&Option<String>> {
-    if let Some(at) = known.iter().position(|(known, _)| *known == pointer) {
+fn add<'k>(known: &'k mut Known, pointer: &str) -> Option<&'k Option<String>> {
+    if let Some(at) = known.iter().position(|(known, _)| known == pointer) {
         return known.get(at).map(|(_, value)| value);
     }
-    known.push((pointer, None));
+    known.push((pointer.to_owned(), None));
     None
 }
 
-fn places(conditions: &[Condition<'_>], add: &mut dyn FnMut(String)) {
-    for condition in conditions {
-        if let Place::Pointer(pointer) = condition.place {
-            add(pointer.to_owned());
+#[cfg(test)]
+mod tests {
+    use hookgate_sdk::json::{Json, find};
+
+    use super::below;
+
+    #[test]
+    fn a_pointer_finds_in_a_tree_what_it_finds_in_the_text() {
+        let text = r#"{"a":[["x"],{"":0,"b c":1}],"0":"y","+1":{"01":2}}"#;
+        let tree = Json::read(text).unwrap();
+        for pointer in [
+            "", "/a", "/a/0", "/a/0/0", "/a/1/", "/a/1/b c", "/0", "/+1/01", "/a/2", "/a/-",
+            "/a/00", "/a/01", "/a/+1", "/a/", "/a/0/0/0", "/b", "/",
+        ] {
+            let found = find(text, pointer).map(|value| Json::read(value).unwrap());
+            assert_eq!(below(&tree, pointer), found.as_ref(), "{pointer}");
         }
     }
 }

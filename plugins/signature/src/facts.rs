@@ -42,10 +42,11 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn new(scheme: &'a Scheme<'a>) -> Self {
+    /// `document` is where the body's text is kept.
+    pub(crate) fn new(scheme: &'a Scheme<'a>, document: &'a OnceCell<String>) -> Self {
         Self {
             scheme,
-            body: Body::new(scheme),
+            body: Body::new(scheme, document),
             timestamp: None,
             url: None,
             mac: None,
@@ -183,7 +184,9 @@ impl<'a> Facts<'a> {
                 None => return Err(Stop::permanent("`{listed-names}` is used without `listed`")),
             },
             Part::Crc32 => {
-                let sum = u32::from_str_radix(&digest("crc32")?, 16).unwrap_or_default();
+                let digits = digest("crc32")?;
+                let digits = digits.chars().filter_map(|digit| digit.to_digit(16));
+                let sum = digits.fold(0_u32, |sum, digit| sum << 4 | digit);
                 sum.to_string().into()
             }
             Part::Sha256 => digest("sha256")?.into(),

@@ -1,5 +1,6 @@
 //! The verdict on one webhook. Cheapest refusal first; the body is touched by the host, once.
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use hookgate_sdk::json::Json;
@@ -59,7 +60,8 @@ pub(crate) fn judge(config: &str) -> Result<Verdict, Failure> {
 
 /// An answer to a webhook that asks for one, before or behind its signature; else the way on.
 fn welcome(scheme: &Scheme<'_>) -> Result<Verdict, Stop> {
-    let mut facts = Facts::new(scheme);
+    let document = OnceCell::new();
+    let mut facts = Facts::new(scheme, &document);
     if let Some(answer) = handshake::answer(&mut facts, false)? {
         return Ok(answer);
     }
@@ -91,7 +93,7 @@ fn authenticate<'a>(facts: &mut Facts<'a>) -> Result<(), Stop> {
     let Some(items) = scheme.items else {
         return one(facts, how);
     };
-    let count = webhook::json_array_slices(items).map_or(0, |slices| slices.len());
+    let count = facts.body.count(items);
     if count == 0 {
         return Err(Stop::Reject(format!(
             "`{items}` in the body is no array, or empty"
