@@ -1,5 +1,5 @@
-//! The body as JSON: what a scheme looks at is read with one walk through it, when the first of it is
-//! wanted.
+//! What is read of the webhook. Of the body as JSON, all that a scheme looks at is read with one walk, when the
+//! first of it is wanted; where the sender lists headers, each is read once.
 
 use std::cell::{OnceCell, RefCell};
 
@@ -22,9 +22,11 @@ pub(crate) struct Body<'a> {
     document: &'a OnceCell<String>,
     tree: OnceCell<Option<Json<'a>>>,
     known: RefCell<Known>,
+    /// Headers that are there once.
+    headers: RefCell<Known>,
 }
 
-/// Pointers and the values there, as JSON.
+/// Pointers and the values there, as JSON; or names and what they stand for.
 type Known = Vec<(String, Option<String>)>;
 
 impl<'a> Body<'a> {
@@ -35,6 +37,7 @@ impl<'a> Body<'a> {
             document,
             tree: OnceCell::new(),
             known: RefCell::default(),
+            headers: RefCell::default(),
         }
     }
 
@@ -49,6 +52,20 @@ impl<'a> Body<'a> {
     /// Looks at the element at this pointer from now on.
     pub(crate) fn enter(&mut self, base: String) {
         self.base = base;
+    }
+
+    /// The value of a header that is there once.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        if self.scheme.listed.is_none() {
+            return webhook::only_header(name);
+        }
+        let mut headers = self.headers.borrow_mut();
+        if let Some(value) = add(&mut headers, name) {
+            return value.clone();
+        }
+        let (_, slot) = headers.last_mut()?;
+        slot.clone_from(&webhook::only_header(name));
+        slot.clone()
     }
 
     /// The text at a pointer into the element: a string unquoted, all else as JSON.
@@ -99,7 +116,8 @@ impl<'a> Body<'a> {
             if !signs_most || webhook::info().body_length > READ_HERE {
                 return None;
             }
-            let text = webhook::json(scheme.items.unwrap_or_default())?;
+            let root = scheme.items.unwrap_or_default();
+            let text = webhook::json_values(&[root]).pop().flatten()?;
             Json::read(self.document.get_or_init(|| text)).ok()
         };
         self.tree.get_or_init(read).as_ref()

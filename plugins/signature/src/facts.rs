@@ -166,7 +166,9 @@ impl<'a> Facts<'a> {
                 }
                 _ => "".into(),
             },
-            Part::Header(name) => place::header(name).map_err(Stop::reject)?.into(),
+            Part::Header(name) => place::header(name, &self.body)
+                .map_err(Stop::reject)?
+                .into(),
             Part::Query(name) => self.required(Place::Query(name))?,
             Part::Json(pointer) => self.required(Place::Pointer(pointer))?,
             Part::Maybe(pointer) => self.body.text(pointer).unwrap_or_default().into(),
@@ -236,7 +238,7 @@ impl<'a> Facts<'a> {
                 out.push(':');
             }
             timed |= matches!(time, Some(Place::Header(time)) if time.eq_ignore_ascii_case(name));
-            out.push_str(&place::header(name).map_err(Stop::reject)?);
+            out.push_str(&place::header(name, &self.body).map_err(Stop::reject)?);
         }
         if time.is_some() && !timed {
             return Err(Stop::reject("the timestamp is not listed as signed"));

@@ -128,13 +128,15 @@ fn one<'a>(facts: &mut Facts<'a>, how: How<'a>) -> Result<(), Stop> {
     if !scheme.any_port {
         return signature(scheme, how, &facts.message(how.signed)?, &candidates);
     }
-    let [without, with] = form::either_port(facts.public_url()?);
-    facts.url = Some(without);
-    if signature(scheme, how, &facts.message(how.signed)?, &candidates).is_ok() {
-        return Ok(());
+    let mut verdict = Ok(());
+    for has_port in [false, true] {
+        facts.url = Some(form::url(facts.public_url()?, has_port));
+        verdict = signature(scheme, how, &facts.message(how.signed)?, &candidates);
+        if verdict.is_ok() {
+            break;
+        }
     }
-    facts.url = Some(with);
-    signature(scheme, how, &facts.message(how.signed)?, &candidates)
+    verdict
 }
 
 /// The timestamp as received; from the lines at hand when it shares the signature's header.

@@ -15,7 +15,7 @@ use crate::scheme::{Place, Source};
 pub(crate) fn lines<'s>(source: &Source<'s>, body: &Body<'_>) -> Result<Vec<Vec<u8>>, Refusal<'s>> {
     Ok(match source.place {
         Place::Header(name) if source.numbered => return numbered(name),
-        Place::Header(name) => values(name),
+        Place::Header(name) => values(name, body),
         elsewhere => match text(elsewhere, body) {
             Some(text) => vec![text.into_bytes()],
             None => Vec::new(),
@@ -25,8 +25,8 @@ pub(crate) fn lines<'s>(source: &Source<'s>, body: &Body<'_>) -> Result<Vec<Vec<
 
 /// The lines of a header; most headers have one.
 #[inline(never)]
-fn values(name: &str) -> Vec<Vec<u8>> {
-    match webhook::only_header(name) {
+fn values(name: &str, body: &Body<'_>) -> Vec<Vec<u8>> {
+    match body.header(name) {
         Some(only) => vec![only.into_bytes()],
         None => webhook::header_values(name),
     }
@@ -37,8 +37,8 @@ fn values(name: &str) -> Vec<Vec<u8>> {
 /// # Errors
 /// When it is absent, repeated or no text.
 #[inline(never)]
-pub(crate) fn header(name: &str) -> Result<String, Refusal<'_>> {
-    Ok(only_item(&Source::whole(Place::Header(name)), &values(name))?.to_owned())
+pub(crate) fn header<'n>(name: &'n str, body: &Body<'_>) -> Result<String, Refusal<'n>> {
+    Ok(only_item(&Source::whole(Place::Header(name)), &values(name, body))?.to_owned())
 }
 
 /// `NAME-1`, `NAME-2`, ... until one is absent.
@@ -56,11 +56,11 @@ fn numbered(name: &str) -> Result<Vec<Vec<u8>>, Refusal<'_>> {
     Ok(found)
 }
 
-/// The first text at a place.
+/// The text at a place; none where several are, and nobody can say which one counts.
 #[inline(never)]
 pub(crate) fn text(place: Place<'_>, body: &Body<'_>) -> Option<String> {
     match place {
-        Place::Header(name) => webhook::header(name),
+        Place::Header(name) => body.header(name),
         Place::Query(name) => webhook::query_param(name),
         Place::Pointer(pointer) => body.text(pointer),
         Place::Method => Some(webhook::info().method),
