@@ -59,5 +59,6 @@ from_engine!(
     redb::StorageError,
     redb::TableError,
     redb::TransactionError,
-    redb::CommitError
+    redb::CommitError,
+    redb::CompactionError
 );

@@ -30,6 +30,8 @@ const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("about");
 const ABOUT_FORMAT: &str = "format";
 const ABOUT_KEY: &str = "key";
 const ABOUT_ROOM: &str = "room";
+/// A value that has a page of the engine to itself: two of them are more than its 4 KiB.
+const PAGEFUL: [u8; 3 << 10] = [0; 3 << 10];
 /// How many commits there were, this one included.
 const ABOUT_COMMITS: &str = "commits";
 /// What stands for a table in what is authenticated.
@@ -181,6 +183,18 @@ impl File {
         Ok(())
     }
 
+    /// The room beside the file that is not for rows.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Gives what is free inside the file back to the disk, for any use and in one place. In proportion to
+    /// what is held.
+    pub(super) fn compact(&mut self) -> Result<(), Error> {
+        self.engine.as_mut().ok_or(Error::Stopped)?.compact()?;
+        Ok(())
+    }
+
     /// Ends in order.
     pub(super) fn end(mut self) {
         self.engine = None;
@@ -225,16 +239,22 @@ impl File {
         })
     }
 
-    /// Writes this many bytes and takes them away again: whether there is room for so many.
-    pub(super) fn prove_room(&mut self, bytes: usize) -> Result<(), Error> {
-        let room = vec![0; bytes];
+    /// Writes this many pages and takes them away again: whether there is room for so many, in the file
+    /// or beyond it.
+    pub(super) fn prove_room(&mut self, pages: usize) -> Result<(), Error> {
+        let name = |page: usize| format!("{ABOUT_ROOM} {page}");
         self.within(|_, transaction| {
             let mut about = transaction.open_table(ABOUT)?;
-            about.insert(ABOUT_ROOM, room.as_slice())?;
+            for page in 0..pages {
+                about.insert(&*name(page), PAGEFUL.as_slice())?;
+            }
             Ok(())
         })?;
         self.within(|_, transaction| {
-            transaction.open_table(ABOUT)?.remove(ABOUT_ROOM)?;
+            let mut about = transaction.open_table(ABOUT)?;
+            for page in 0..pages {
+                about.remove(&*name(page))?;
+            }
             Ok(())
         })
     }

@@ -23,7 +23,10 @@
 //! # What a failing disk means
 //!
 //! A write that fails (no space, a quota) leaves what is on disk as it was: nothing is kept until a
-//! commit succeeds again, and then everything goes on. A *flush* that fails is another matter: the
+//! commit succeeds again, and then everything goes on. Meanwhile what has ended is removed all the same,
+//! every second and before anything that needs room: a full disk must not make deliveries twice. An engine
+//! that copies on write needs room for that, too, so there is a reserve beside its file, which is let go
+//! when the disk is full and is back before anything is kept again. A *flush* that fails is another matter: the
 //! system may have forgotten what it could not write, and asking again proves nothing. Then nothing is
 //! kept any more by this process.
 

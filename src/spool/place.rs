@@ -12,6 +12,10 @@ const FILE_NAME: &str = "hookgate.spool";
 /// last commit torn takes the one before it, and only this tells one that nobody was promised anything
 /// about from one that was damaged later.
 const COUNT_NAME: &str = "commits";
+/// Room that is let go when the disk is full: what makes room needs some first.
+const RESERVE_NAME: &str = "reserve";
+/// Many times what the engine writes to remove a few rows.
+const RESERVE_BYTES: usize = 1 << 20;
 /// Behind the count: whether it was left in order.
 const LEFT_AT: u64 = 8;
 const LEFT: [u8; 1] = [1];
@@ -135,6 +139,41 @@ impl Place {
         match self {
             // In place, so that a full disk takes it; a count that is too low only warns of less.
             Self::Directory { count, .. } => drop(count.write_all_at(&commits.to_le_bytes(), 0)),
+            #[cfg(test)]
+            Self::Simulated(_) => {}
+        }
+    }
+
+    /// Takes the reserve, unless it is there.
+    pub(super) fn reserve(&self) -> io::Result<()> {
+        match self {
+            Self::Directory { path, .. } => {
+                let file = private(&path.join(RESERVE_NAME))?;
+                if file.metadata()?.len() == RESERVE_BYTES as u64 {
+                    return Ok(());
+                }
+                // Of which no file system makes less.
+                let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+                    .take(RESERVE_BYTES)
+                    .collect();
+                let written = file.write_all_at(&bytes, 0).and_then(|()| file.sync_data());
+                if written.is_err() {
+                    file.set_len(0)?;
+                }
+                written
+            }
+            #[cfg(test)]
+            Self::Simulated(_) => Ok(()),
+        }
+    }
+
+    /// Gives the reserve back to the disk.
+    pub(super) fn release(&self) {
+        match self {
+            // One that stays is no worse than none.
+            Self::Directory { path, .. } => {
+                drop(private(&path.join(RESERVE_NAME)).and_then(|file| file.set_len(0)));
+            }
             #[cfg(test)]
             Self::Simulated(_) => {}
         }

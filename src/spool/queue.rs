@@ -4,7 +4,7 @@
 //! and so are those whose state changes or that are removed; a state replaces the one before it. Only
 //! how far senders may get ahead of the disk is bounded here, and how many keys may wait.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,6 +59,14 @@ impl Op {
                 Self::Remove(_) | Self::Tell(_) => 0,
             }
     }
+}
+
+/// What a disk did not take.
+#[derive(Debug)]
+pub(super) struct Retry {
+    pub(super) removals: Vec<Op>,
+    /// Without any insertion: rows that were not kept have been given up.
+    pub(super) others: Vec<Op>,
 }
 
 /// Shared by all who ask and the one who writes.
@@ -203,9 +211,7 @@ impl Queue {
     pub(super) fn fail(&self, ops: Vec<Op>, disk: Health) {
         let mut asked = self.asked();
         asked.disk = disk;
-        let later: Vec<Op> = asked.ops.drain(..).collect();
-        asked.states.clear();
-        (asked.bytes, asked.urgent) = (0, 0);
+        let later = asked.take_all();
         for op in ops.into_iter().chain(later) {
             match op {
                 Op::Insert(entry, _) => {
@@ -221,9 +227,7 @@ impl Queue {
             }
         }
         if disk == Health::Gone {
-            asked.ops.clear();
-            asked.states.clear();
-            asked.bytes = 0;
+            asked.take_all();
         }
     }
 
@@ -232,8 +236,30 @@ impl Queue {
         self.asked().disk = Health::Well;
     }
 
-    /// What is waiting to be tried again.
-    pub(super) fn retry(&self) -> Vec<Op> {
+    /// All that is waiting to be tried again. Removals apart, for they make room: they must not wait for
+    /// anything that needs some. What would be written about a row that goes is left out.
+    pub(super) fn retry(&self) -> Retry {
+        let all = self.asked().take_all();
+        let (removals, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|op| matches!(op, Op::Remove(_)));
+        let removed = removals.iter().filter_map(|op| match op {
+            Op::Remove(number) => Some(*number),
+            _ => None,
+        });
+        let removed: HashSet<u64> = removed.collect();
+        let stays = |op: &Op| !matches!(op, Op::State(number, _) if removed.contains(number));
+        let others = others.into_iter().filter(stays).collect();
+        Retry { removals, others }
+    }
+
+    /// How many operations wait.
+    pub(super) fn len(&self) -> usize {
+        self.asked().ops.len()
+    }
+
+    /// What one commit takes.
+    #[cfg(test)]
+    pub(super) fn group(&self) -> Vec<Op> {
         self.asked().take()
     }
 
@@ -263,6 +289,13 @@ impl Asked {
         }
         self.bytes += op.bytes();
         self.ops.push_back(op);
+    }
+
+    fn take_all(&mut self) -> Vec<Op> {
+        self.states.clear();
+        self.taken += self.ops.len() as u64;
+        (self.bytes, self.urgent) = (0, 0);
+        self.ops.drain(..).collect()
     }
 
     fn take(&mut self) -> Vec<Op> {

@@ -127,7 +127,7 @@ impl Spool {
         let mut inline = self.0.inline.lock().unwrap();
         let Some(file) = &mut *inline else { return };
         loop {
-            let ops = self.0.queue.retry();
+            let ops = self.0.queue.group();
             if ops.is_empty() {
                 return;
             }

@@ -8,14 +8,19 @@ use std::time::Duration;
 use super::entry::Standing;
 use super::fault::Error;
 use super::file::File;
-use super::queue::{Health, Op, Queue};
+use super::queue::{Health, Op, Queue, Retry};
 use crate::telemetry::{Event, SpoolEvent, Telemetry};
 
 /// Between two looks at whether a disk takes rows again: an operator does not wait for more.
 const RETRY: Duration = Duration::from_secs(1);
-/// A disk has room again when it has this much: less is full within a moment. A little below a power of
-/// two, in which the engine counts.
-const ROOM_BYTES: usize = (1 << 20) - (8 << 10);
+/// A disk has room again when it has this many pages, wherever they are, beside the reserve: for some
+/// webhooks, which make room when they are delivered. Less is full at once; more is more than a disk that is
+/// full of dead letters may ever have.
+const ROOM_PAGES: usize = 4;
+/// What one commit takes at once of what a disk did not take before.
+const STEP_MAX: usize = 4_096;
+/// Each commit that fails costs a look at the whole file; there is another round soon.
+const FAILURES_MAX: u32 = 8;
 
 /// Starts it; it ends when the queue is closed and empty.
 pub(super) fn start(
@@ -27,6 +32,7 @@ pub(super) fn start(
         file,
         queue,
         telemetry,
+        is_compact: false,
     };
     thread::Builder::new()
         .name("spool".to_owned())
@@ -37,10 +43,17 @@ struct Writer {
     file: File,
     queue: Arc<Queue>,
     telemetry: Telemetry,
+    /// Nothing was written since the file was made as small as it can be.
+    is_compact: bool,
 }
 
 impl Writer {
     fn run(mut self) {
+        if let Err(error) = self.file.place().reserve()
+            && !self.stand_by(Vec::new(), &error.into())
+        {
+            return;
+        }
         while let Some(ops) = self.queue.next() {
             match self.file.commit(&ops) {
                 Ok(()) => {
@@ -67,50 +80,113 @@ impl Writer {
     fn stand_by(&mut self, ops: Vec<Op>, error: &Error) -> bool {
         let is_gone = matches!(error, Error::Gone);
         let is_lasting = is_gone || self.file.is_unflushed();
-        let reason = error.to_string();
-        self.emit(SpoolEvent::Failed {
-            reason: &reason,
-            is_lasting,
-        });
         if is_gone {
             self.queue.lose();
         }
+        let health = match is_lasting {
+            true => Health::Gone,
+            false => Health::Failing,
+        };
+        self.queue.fail(ops, health);
+        // After it: who hears of it finds it so.
+        self.emit(SpoolEvent::Failed {
+            reason: &error.to_string(),
+            is_lasting,
+        });
         if is_lasting {
-            self.queue.fail(ops, Health::Gone);
             return false;
         }
-        self.queue.fail(ops, Health::Failing);
+        self.is_compact = false;
         loop {
             self.queue.pause(RETRY);
-            if self.resume().is_ok() {
+            let Err(error) = self.resume() else {
                 self.queue.recover();
                 self.emit(SpoolEvent::Recovered);
                 return true;
+            };
+            let is_gone = matches!(error, Error::Gone);
+            let operations = self.queue.len();
+            self.emit(SpoolEvent::Unwritten { operations });
+            if is_gone {
+                self.queue.lose();
             }
-            if self.file.is_unflushed() {
+            if is_gone || self.file.is_unflushed() {
                 self.queue.fail(Vec::new(), Health::Gone);
                 return false;
             }
             if self.queue.is_closing() {
-                return false;
+                // A disk that is full may have taken all that there was.
+                return operations == 0;
             }
         }
     }
 
-    /// What was to be done, and a proof that there is room for more.
+    /// What was to be done, with all the room there is, and a proof that there is room for more.
     fn resume(&mut self) -> Result<(), Error> {
+        self.file.place().release();
         self.file.start()?;
+        let done = self.catch_up().and_then(|()| self.find_room());
+        if done.is_err() && !self.is_compact && !self.file.is_unflushed() {
+            self.file.start()?;
+            self.file.compact()?;
+            self.is_compact = true;
+            self.catch_up()?;
+            return self.find_room();
+        }
+        done
+    }
+
+    fn find_room(&mut self) -> Result<(), Error> {
+        self.file.place().reserve()?;
+        self.file.prove_room(ROOM_PAGES)
+    }
+
+    /// Writes what is waiting to be tried again, removals first.
+    fn catch_up(&mut self) -> Result<(), Error> {
         loop {
-            let ops = self.queue.retry();
-            if ops.is_empty() {
-                return self.file.prove_room(ROOM_BYTES);
+            let Retry { removals, others } = self.queue.retry();
+            if removals.is_empty() && others.is_empty() {
+                return Ok(());
             }
-            if let Err(error) = self.file.commit(&ops) {
-                self.queue.fail(ops, Health::Failing);
+            let written = match self.write(removals) {
+                Ok(()) => self.write(others),
+                Err((mut left, error)) => {
+                    left.extend(others);
+                    Err((left, error))
+                }
+            };
+            if let Err((left, error)) = written {
+                self.queue.fail(left, Health::Failing);
                 return Err(error);
             }
-            told(ops);
         }
+    }
+
+    /// Writes them in steps: where many do not fit, few may, and what they free is room for the next ones.
+    /// Else what is left of them.
+    fn write(&mut self, mut ops: Vec<Op>) -> Result<(), (Vec<Op>, Error)> {
+        let (mut step, mut failures) = (STEP_MAX, 0);
+        while !ops.is_empty() {
+            step = step.min(ops.len());
+            let later = ops.split_off(step);
+            let Err(error) = self.file.commit(&ops) else {
+                told(ops);
+                self.is_compact = false;
+                ops = later;
+                step = (step * 2).min(STEP_MAX);
+                continue;
+            };
+            ops.extend(later);
+            failures += 1;
+            if step == 1 || failures == FAILURES_MAX || self.file.is_unflushed() {
+                return Err((ops, error));
+            }
+            if let Err(error) = self.file.start() {
+                return Err((ops, error));
+            }
+            step = (step / 8).max(1);
+        }
+        Ok(())
     }
 }
 

@@ -38,6 +38,8 @@ pub enum SpoolEvent<'a> {
     StrandedInAll { deliveries: usize },
     /// The disk did not take a commit. `is_lasting`: and will not, in this process.
     Failed { reason: &'a str, is_lasting: bool },
+    /// It has been asked again and has not taken this many removals and changes (counters only).
+    Unwritten { operations: usize },
     /// It takes commits again.
     Recovered,
     /// A commit is on disk (counters only).
@@ -50,8 +52,10 @@ pub enum SpoolEvent<'a> {
 #[derive(Debug, Default)]
 pub(super) struct SpoolMeters {
     pub(super) opened: AtomicU64,
-    pub(super) writable: AtomicU64,
+    /// It may be so before it is told to be open.
+    pub(super) failing: AtomicU64,
     pub(super) failures: AtomicU64,
+    pub(super) unwritten: AtomicU64,
     pub(super) commits: AtomicU64,
     pub(super) operations: AtomicU64,
     pub(super) found: AtomicU64,
@@ -66,7 +70,7 @@ impl SpoolMeters {
         page.gauge(
             "hookgate_spool_writable",
             "0 while the disk does not take what should be on it: senders are asked to come back.",
-            &self.writable.load(Relaxed),
+            &(1 - self.failing.load(Relaxed)),
         )?;
         page.gauge(
             "hookgate_spool_stranded",
@@ -82,6 +86,11 @@ impl SpoolMeters {
             "hookgate_spool_failures",
             "How often the disk stopped taking commits.",
             &self.failures.load(Relaxed),
+        )?;
+        page.gauge(
+            "hookgate_spool_unwritten",
+            "Removals and changes that a full disk did not take yet: a kill would undo them, and repeat deliveries.",
+            &self.unwritten.load(Relaxed),
         )?;
         page.counter(
             "hookgate_spool_commits",
@@ -108,7 +117,6 @@ impl Telemetry {
                 took,
             } => {
                 meters.opened.store(1, Relaxed);
-                meters.writable.store(1, Relaxed);
                 let found = deliveries + dead_letters;
                 meters.found.fetch_add(found as u64, Relaxed);
                 if was_cut {
@@ -132,14 +140,18 @@ impl Telemetry {
                 meters.stranded.store(deliveries as u64, Relaxed);
             }
             SpoolEvent::Failed { reason, is_lasting } => {
-                meters.writable.store(0, Relaxed);
+                meters.failing.store(1, Relaxed);
                 meters.failures.fetch_add(1, Relaxed);
                 let until = if is_lasting { "restart" } else { "it has room" };
                 error!(target: "hookgate::spool", reason, until,
                     "spool cannot be written, senders are asked to come back");
             }
+            SpoolEvent::Unwritten { operations } => {
+                meters.unwritten.store(operations as u64, Relaxed);
+            }
             SpoolEvent::Recovered => {
-                meters.writable.store(1, Relaxed);
+                meters.failing.store(0, Relaxed);
+                meters.unwritten.store(0, Relaxed);
                 info!(target: "hookgate::spool", "spool can be written again");
             }
             SpoolEvent::Committed { operations } => {

@@ -59,6 +59,7 @@ mod whereabouts;
 mod drain;
 mod replace;
 
+mod full_disk;
 mod spool;
 mod spool_damage;
 mod spool_faults;

@@ -273,6 +273,34 @@ async fn dead_letters_survive_with_their_reasons_and_can_be_replayed_and_discard
 }
 
 #[tokio::test]
+async fn what_is_done_to_dead_letters_is_done_for_good_when_the_operator_hears_of_it() {
+    let (folder, mut upstream, absent) = (folder(), Upstream::answers(&[410]).await, Absent::new());
+    let other = format!("[upstreams.other]\nurl = \"{}\"\n", absent.url());
+    let toml = SPOOL.to_owned() + &other + &hook(&upstream) + EARLY;
+    let mut gate = start(&folder, &toml).await;
+    let ids = [held(&gate, "one").await, held(&gate, "two").await];
+    for id in &ids {
+        upstream.next().await;
+        gate.wait_for_log(|line| line["msg"] == "delivery given up" && line["id"] == id.as_str())
+            .await;
+    }
+    gate.wait_for_metric("hookgate_dead_letters", 2.0).await;
+    let [first, second] = ids;
+    for (deed, now) in [
+        (format!("discard?id={first}"), (0, 1, 0)),
+        (format!("replay?id={second}&to=other"), (1, 0, 0)),
+    ] {
+        let deed = format!("/api/dead-letters/{deed}");
+        assert_eq!(gate.ask(&Call::post(&deed, "")).await.status, 200);
+        kill(gate).await;
+        gate = start(&folder, &toml).await;
+        assert_eq!(found(&mut gate).await, now, "{deed}");
+    }
+    let mut other = absent.comes_back();
+    assert_eq!(other.next().await.field("hookgate-id"), Some(&*second));
+}
+
+#[tokio::test]
 async fn what_the_configuration_has_no_place_for_is_kept_and_named_until_it_has_one() {
     let (folder, absent) = (folder(), Absent::new());
     let before = SPOOL.to_owned() + &hook_to(&absent.url()) + EARLY;

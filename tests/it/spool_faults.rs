@@ -8,7 +8,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::{Absent, Call, Connection, Gate, Said, Upstream, folder, hook, hook_to, tool};
+use crate::support::{
+    Absent, Call, Connection, Disk, Gate, Said, Upstream, folder, hook, hook_to, tool,
+};
 
 pub const SPOOL: &str = "[buffer]\nspool = \"spool\"\n";
 const SERVER: &str = "[server]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n";
@@ -79,7 +81,7 @@ async fn a_directory_that_cannot_be_made_or_written_is_refused_at_the_start() {
     std::fs::create_dir(folder.path().join("spool")).unwrap();
     let toml = SERVER.to_owned() + SPOOL + &hook_to("http://127.0.0.1:1") + EARLY;
     std::fs::write(folder.path().join("config.toml"), toml).unwrap();
-    let output = on_a_disk("ro", folder.path())
+    let output = on_a_read_only_disk(folder.path())
         .args(["run", "--config", "config.toml"])
         .output()
         .await
@@ -90,12 +92,13 @@ async fn a_directory_that_cannot_be_made_or_written_is_refused_at_the_start() {
     assert!(said.contains("Read-only file system"), "{said}");
 }
 
-/// The binary with a small disk of its own at `spool`: a name space of mounts that dies with it.
-fn on_a_disk(options: &str, folder: &Path) -> Command {
-    let mount = format!("mount -t tmpfs -o {options} none spool && exec \"$0\" \"$@\"");
+/// The binary with a disk of its own at `spool` that nobody may write: a name space of mounts that dies with
+/// it.
+fn on_a_read_only_disk(folder: &Path) -> Command {
+    let mount = "mount -t tmpfs -o ro none spool && exec \"$0\" \"$@\"";
     let mut command = Command::new("unshare");
     command
-        .args(["--map-root-user", "--mount", "sh", "-c", &mount])
+        .args(["--map-root-user", "--mount", "sh", "-c", mount])
         .arg(env!("CARGO_BIN_EXE_hookgate"))
         .current_dir(folder)
         .env("HOOKGATE_CACHE", crate::support::cache());
@@ -105,19 +108,15 @@ fn on_a_disk(options: &str, folder: &Path) -> Command {
 #[tokio::test]
 async fn a_full_disk_refuses_with_503_and_takes_webhooks_again_when_it_has_room() {
     let (folder, absent) = (folder(), Absent::new());
-    std::fs::create_dir(folder.path().join("spool")).unwrap();
+    let spool = folder.path().join("spool");
+    std::fs::create_dir(&spool).unwrap();
     let toml = SPOOL.to_owned() + &hook_to(&absent.url()) + EARLY;
-    let disk = on_a_disk("size=16m", folder.path());
-    let mut gate = Gate::start_by(disk, Arc::clone(&folder), &toml, &[]).await;
+    let disk = Disk::mount(&spool, "16m").await;
+    let mut gate = Gate::start_by(disk.gate(), Arc::clone(&folder), &toml, &[]).await;
     let before = Call::post("/hook", "before").send(gate.address).await;
     assert_eq!(before.status, 202);
 
-    // Somebody else fills the disk, as seen by the process.
-    let root = format!("/proc/{}/root{}", gate.pid(), folder.path().display());
-    let filler = Path::new(&root).join("spool/filler");
-    let mut full = std::fs::File::create(&filler).unwrap();
-    let filled = std::io::copy(&mut std::io::repeat(0), &mut full);
-    assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    disk.fill();
     let large = Call::post("/hook", vec![b'x'; 500_000]);
     let refused = large.send(gate.address).await;
 
@@ -138,8 +137,7 @@ async fn a_full_disk_refuses_with_503_and_takes_webhooks_again_when_it_has_room(
     })
     .await;
 
-    drop(full);
-    std::fs::remove_file(&filler).unwrap();
+    disk.free();
     gate.wait_for_log(|line| line["msg"] == "spool can be written again")
         .await;
 

@@ -225,7 +225,9 @@ fn a_day(telemetry: &Telemetry, id: WebhookId) {
             reason: "No space left on device",
             is_lasting: false,
         }),
+        Event::Spool(SpoolEvent::Unwritten { operations: 3 }),
         Event::Spool(SpoolEvent::Recovered),
+        Event::Spool(SpoolEvent::Unwritten { operations: 2 }),
         Event::Spool(SpoolEvent::Committed { operations: 64 }),
         Event::End(EndEvent::Drained {
             kept: 0,

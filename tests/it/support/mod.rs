@@ -1,6 +1,7 @@
 //! The neighbours of a gate: its process, its senders, its upstreams, its certificates, its guests.
 
 mod certs;
+mod disk;
 pub mod frames;
 mod gate;
 mod guest;
@@ -12,6 +13,7 @@ mod upstream;
 pub mod webhooks;
 
 pub use certs::{Authority, acceptor, params};
+pub use disk::Disk;
 pub use gate::{Gate, cache, check, folder, free_port, passing};
 pub use guest::guest;
 pub use h2::H2;
