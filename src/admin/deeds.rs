@@ -84,7 +84,7 @@ fn replay(
     let replayed = dead_or(replayed, hurried, filter)?;
     let which = &which(filter);
     if reach == Reach::Dead || replayed != Replayed::default() {
-        let Replayed { replayed, kept } = replayed;
+        let Replayed { replayed, kept, .. } = replayed;
         emit(
             state,
             OperatorEvent::Replayed {
@@ -111,6 +111,7 @@ fn replay(
     Ok(views::Done {
         replayed: Some(replayed.replayed),
         kept: Some(replayed.kept),
+        why: replayed.why.into_iter().collect(),
         hurried: hurried.moved,
         in_flight: hurried.in_flight,
         ..views::Done::default()
@@ -172,6 +173,11 @@ fn dead_or<T: Default>(
 ) -> Result<T, String> {
     match dead {
         Err(_) if moved.moved + moved.in_flight > 0 => Ok(T::default()),
+        Err(_) if moved.stranded > 0 => Err(
+            "its route or its upstream is gone from the configuration: put it back and reload, or say where \
+             to with `--to`"
+                .to_owned(),
+        ),
         Err(_) if moved.carried > 0 => {
             let id = filter.id.map(|id| format!("of `{id}` "));
             let of = id.unwrap_or_default();

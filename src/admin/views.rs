@@ -255,6 +255,9 @@ pub(super) struct Done {
     pub(super) replayed: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kept: Option<usize>,
+    /// Why letters are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) why: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) discarded: Option<usize>,
     /// That waited, and are due now.

@@ -19,9 +19,10 @@ use super::keep::{Ahead, Keeping};
 use super::lease::{Bell, Lease};
 use super::recent::{Carried, Progress, Recent};
 use super::road::Road;
-use super::schedule::{Admission, Schedule, Take};
+use super::schedule::{Admission, Schedule, Standing, Take};
 use super::stored::Stored;
-use super::{Buffer, Commons, DeadLetters, Delivery, Duplicates, Promise, Upstream};
+use super::ways::Ways;
+use super::{Buffer, Commons, DeadLetters, Delivery, Duplicates, Promise};
 use crate::drain::Watch;
 use crate::spool::Entry;
 use crate::telemetry::{Event, Telemetry};
@@ -79,8 +80,9 @@ pub(super) struct State {
     pub(super) flying: BTreeMap<u64, Flight>,
     tickets: u64,
     pub(super) runner: Runner,
-    /// As the plan in force has them, by name; none before the first reload.
-    upstreams: BTreeMap<Arc<str>, Arc<Upstream>>,
+    /// By the plan in force; none before the first reload: nothing is held then that was not accepted, or
+    /// taken up, by that plan.
+    pub(super) ways: Option<Arc<Ways>>,
 }
 
 /// An attempt in flight that no sender waits for.
@@ -133,7 +135,7 @@ impl<R: Road> Worker<R> {
             flying: BTreeMap::new(),
             tickets: 0,
             runner: Runner::Nobody,
-            upstreams: BTreeMap::new(),
+            ways: None,
         };
         let (state, changed) = (Mutex::new(state), Notify::new());
         Self {
@@ -171,7 +173,9 @@ impl<R: Road> Worker<R> {
     /// The same for one of which everything is written that will be.
     pub(super) fn enqueue(self: &Arc<Self>, mut delivery: Box<Stored>, due: Instant) {
         let mut state = self.state();
-        delivery.go_by(&state.upstreams);
+        if let Some(ways) = &state.ways {
+            delivery.go_by(ways, &self.telemetry);
+        }
         if state.runner == Runner::Gone {
             drop(state);
             self.leave(&delivery);
@@ -329,6 +333,11 @@ impl<R: Road> Worker<R> {
         } = state;
         calls.begin();
         let take = schedule.take(now, |delivery| {
+            if delivery.is_unplaced() {
+                // Nobody rings for it but a plan that has a place for it.
+                *tickets += 1;
+                return Admission::Parked(*tickets);
+            }
             if let Some(place) = delivery.place() {
                 *tickets += 1;
                 let (worker, ticket) = (Arc::downgrade(self), *tickets);
@@ -344,13 +353,21 @@ impl<R: Road> Worker<R> {
         take
     }
 
-    /// What waits goes to the upstreams of these names from now on: who corrects an address has what was held
-    /// for it in mind, too. An attempt in flight ends where it began.
-    pub(super) fn rebind(&self, upstreams: &BTreeMap<Arc<str>, Arc<Upstream>>) {
+    /// What waits goes by these ways from now on: who corrects an address has what was held for it in mind,
+    /// too, and who takes an upstream away wants nothing to go there. An attempt in flight ends where it
+    /// began.
+    pub(super) fn rebind(&self, ways: &Arc<Ways>) {
+        let now = Instant::now();
         let mut state = self.state();
-        state.upstreams.clone_from(upstreams);
+        state.ways = Some(Arc::clone(ways));
+        let aside = state.schedule.extract(|standing, stored| {
+            matches!(standing, Standing::Parked) && stored.is_unplaced()
+        });
+        aside
+            .into_iter()
+            .for_each(|stored| state.schedule.push(now, stored));
         for stored in state.schedule.iter_mut() {
-            stored.go_by(upstreams);
+            stored.go_by(ways, &self.telemetry);
         }
         drop(state);
         self.changed.notify_one();

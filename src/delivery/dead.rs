@@ -4,7 +4,7 @@
 //! room, a letter gives its place in the buffer back; beyond, it keeps that place, and a buffer full of
 //! dead letters refuses new webhooks rather than drop what was acknowledged.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::SystemTime;
@@ -111,12 +111,14 @@ pub(super) trait Home: fmt::Debug + Send + Sync {
 }
 
 /// What became of a replay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Deliveries that wait for an attempt again.
     pub replayed: usize,
-    /// Letters that stay: there is no room in the buffer, or nobody who would attempt them any more.
+    /// Letters that stay.
     pub kept: usize,
+    /// Why they do; for people.
+    pub why: BTreeSet<String>,
 }
 
 /// The dead letters of the process, oldest first.
@@ -182,29 +184,21 @@ impl DeadLetters {
     }
 
     /// Lets those that are meant wait for an attempt again, at once and with all the attempts and the
-    /// time of a new delivery. `anew` says by which contract and to which upstream.
+    /// time of a new delivery. `anew` says by which contract and to which upstream, or why a letter stays.
     pub fn replay(
         &self,
         filter: &Filter,
-        anew: impl Fn(&DeadLetter) -> Option<(Arc<Contract>, Arc<Upstream>)>,
+        anew: impl Fn(&DeadLetter) -> Result<(Arc<Contract>, Arc<Upstream>), String>,
     ) -> Replayed {
         let mut replayed = Replayed::default();
         let letters = self.desk().take(filter);
-        for mut letter in letters {
-            if let Some((contract, upstream)) = anew(&letter.shown()) {
-                (letter.stored.contract, letter.stored.upstream) = (contract, upstream);
-            }
-            let Some(worker) = letter.worker.upgrade() else {
-                replayed.kept += 1;
-                self.desk().put(letter);
-                continue;
-            };
-            match worker.replay(letter.stored) {
+        for letter in letters {
+            match letter.replay(&anew) {
                 Ok(()) => replayed.replayed += 1,
-                Err(stored) => {
+                Err((letter, why)) => {
                     replayed.kept += 1;
-                    let stored = *stored;
-                    self.desk().put(Letter { stored, ..letter });
+                    replayed.why.insert(why);
+                    self.desk().put(*letter);
                 }
             }
         }
@@ -290,6 +284,31 @@ impl Desk {
 }
 
 impl Letter {
+    /// Lets it wait again; else itself, as it was, and why.
+    fn replay(
+        self,
+        anew: impl Fn(&DeadLetter) -> Result<(Arc<Contract>, Arc<Upstream>), String>,
+    ) -> Result<(), (Box<Self>, String)> {
+        let (contract, upstream) = match anew(&self.shown()) {
+            Ok(ways) => ways,
+            Err(why) => return Err((Box::new(self), why)),
+        };
+        let Some(worker) = self.worker.upgrade() else {
+            return Err((Box::new(self), "the process is ending".to_owned()));
+        };
+        let mut stored = self.stored;
+        let before = (
+            std::mem::replace(&mut stored.contract, contract),
+            std::mem::replace(&mut stored.upstream, upstream),
+        );
+        worker.replay(stored).map_err(|stored| {
+            let mut stored = *stored;
+            (stored.contract, stored.upstream) = before;
+            let why = "the buffer has no room for them".to_owned();
+            (Box::new(Self { stored, ..self }), why)
+        })
+    }
+
     fn is_meant(&self, filter: &Filter) -> bool {
         let Stored {
             id,

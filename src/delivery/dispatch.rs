@@ -1,6 +1,5 @@
 //! Takes accepted webhooks over and answers what their senders may be told.
 
-use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +21,7 @@ use super::recent::End;
 use super::road::{Road, Sockets};
 use super::stored::History;
 use super::take_up::TakenUp;
+use super::ways::Ways;
 use super::{
     Ack, Acknowledgement, Answer, Buffer, Cause, Contract, DeadLetters, Delivery, Duplicates,
     Origin, Promise, Upstream, Wait, overlay_weight,
@@ -114,10 +114,10 @@ impl<R: Road> Dispatch<R> {
         self.worker.take_up(taken);
     }
 
-    /// What waits goes to the upstreams of these names from now on, with their addresses, breakers and
-    /// bounds; from anywhere. What waits for another name stays as it is.
-    pub fn rebind(&self, upstreams: &BTreeMap<Arc<str>, Arc<Upstream>>) {
-        self.worker.rebind(upstreams);
+    /// What waits goes by these ways from now on, with the addresses, breakers and bounds of their upstreams;
+    /// from anywhere. What they have no place for is held and not attempted.
+    pub fn rebind(&self, ways: &Arc<Ways>) {
+        self.worker.rebind(ways);
     }
 
     /// Delivers a webhook as its route's contract says; to be called on this worker's runtime.
@@ -241,6 +241,7 @@ impl<R: Road> Dispatch<R> {
             history: History::default(),
             wait: Wait::default(),
             promise: Promise::Open,
+            is_sent: false,
             reservation: planned.reservation,
             writes,
             place: planned.place.map(Box::new),

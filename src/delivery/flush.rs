@@ -25,11 +25,14 @@ impl<R: Road> Worker<R> {
     pub(super) async fn flush(self: &Arc<Self>, grace: Duration) -> Rest {
         let now = Instant::now();
         let until = now + grace;
-        {
+        let unplaced = {
             let mut state = self.state();
             state.runner = Runner::Flush;
+            // Nobody waits for what nobody may attempt.
+            let unplaced = state.schedule.extract(|_, stored| stored.is_unplaced());
             state.schedule.hurry(now);
-        }
+            unplaced
+        };
         self.changed.notify_waiters();
         match &self.keeping {
             // It is on disk, and the next process sees to it: only what is under way is waited for.
@@ -44,7 +47,9 @@ impl<R: Road> Worker<R> {
             let flying = std::mem::take(&mut state.flying).into_values();
             (state.schedule.clear(), flying.collect())
         };
-        let rest = self.sort_out(waiting, flying).await;
+        let rest = self
+            .sort_out(unplaced.into_iter().chain(waiting), flying)
+            .await;
         rest.left.iter().for_each(|left| self.lose(left));
         self.tell_fill();
         rest

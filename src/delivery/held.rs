@@ -35,7 +35,7 @@ pub enum Whereabouts {
         /// moment.
         next: Option<(Duration, Wait)>,
     },
-    /// It stays in the spool: the configuration has no place for it, or its bytes are not known.
+    /// It is kept and not attempted: the configuration has no place for it, or its bytes are not known.
     Stranded,
     /// It ended.
     Ended {
@@ -242,6 +242,9 @@ impl<R: Road> Worker<R> {
 
 /// What a delivery waits for that stands so.
 fn waits(stored: &Stored, standing: Standing, now: Instant) -> Whereabouts {
+    if stored.is_unplaced() {
+        return Whereabouts::Stranded;
+    }
     let (wait, until) = match standing {
         Standing::Until(due) if due > now => (stored.wait, Some(due)),
         Standing::Parked => (Wait::Order, None),

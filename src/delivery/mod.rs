@@ -56,6 +56,7 @@ mod trace;
 mod two;
 mod upstream;
 mod wait;
+mod ways;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -88,6 +89,7 @@ pub use stray::Stray;
 pub use take_up::{Plans, TakenUp};
 pub use upstream::{Upstream, UpstreamError, UpstreamHealth, UpstreamSettings, UpstreamUrl};
 pub use wait::Wait;
+pub use ways::Ways;
 
 use crate::http1::Limits;
 use crate::plugin::Writes;
@@ -256,6 +258,8 @@ pub struct Delivery {
     /// What names the time of the next one.
     wait: Wait,
     promise: Promise,
+    /// Where it goes by command, whatever becomes of its route.
+    is_sent: bool,
     reservation: Option<Reservation>,
     /// What plugins remember of the webhook, once all of its deliveries are accepted.
     writes: Option<Writes>,

@@ -24,6 +24,8 @@ pub struct Moved {
     pub in_flight: usize,
     /// Those whose senders wait: they hear soon what becomes of them.
     pub carried: usize,
+    /// Those that the configuration has no place for, where none was given.
+    pub stranded: usize,
 }
 
 impl Moved {
@@ -38,6 +40,7 @@ impl Moved {
             moved: self.moved + other.moved,
             in_flight: self.in_flight + other.in_flight,
             carried: self.carried + other.carried,
+            stranded: self.stranded + other.stranded,
         }
     }
 }
@@ -92,11 +95,16 @@ impl<R: Road> Worker<R> {
         // Dropping one wakes whoever comes after it.
         let mut places = Vec::new();
         let mut state = self.state();
+        let ways = state.ways.clone();
         let flights = state.flying.values();
         let meant = flights.filter(|f| filter.fits_held(&f.name, f.progress.history.last_reason()));
         moved.in_flight = meant.count();
         let extracted = state.schedule.extract(|standing, stored| {
             let is_meant = filter.fits_stored(stored);
+            if is_meant && to.is_none() && stored.is_unplaced() {
+                moved.stranded += 1;
+                return false;
+            }
             moved.moved += usize::from(is_meant);
             // What is due keeps its turn.
             let is_due = !matches!(standing, Standing::Until(due) if due > now);
@@ -106,6 +114,9 @@ impl<R: Road> Worker<R> {
             if let Some(to) = to {
                 places.extend(stored.send_to(to));
                 stored.renew(now);
+                if let Some(ways) = &ways {
+                    stored.go_by(ways, &self.telemetry);
+                }
             }
             self.note(&mut stored, now, None);
             state.schedule.push(now, stored);

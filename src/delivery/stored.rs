@@ -3,7 +3,6 @@
 //! This is what a storage keeps: id, route and upstream, the webhook's bytes, what is laid over them,
 //! the attempts so far, and (in the schedule) when it is due.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +16,11 @@ use super::packed::Packed;
 use super::record::{self, Dead, Record, State};
 use super::schedule::Waits;
 use super::wait::Wait;
+use super::ways::{Unplaced, Ways};
 use super::{Contract, Delivery, Duplicates, Origin, Promise, Upstream, overlay_weight};
 use crate::plugin::Writes;
 use crate::spool::{Entry, Row};
+use crate::telemetry::Telemetry;
 use crate::webhook::{Dedupe, Overlay, Webhook, WebhookId};
 
 /// Failed attempts that are remembered with their reasons: the last ones tell how it is.
@@ -106,6 +107,9 @@ struct More {
     place: Option<Box<Place>>,
     /// What plugins remember of the webhook, once all of its deliveries are accepted.
     writes: Option<Writes>,
+    unplaced: Option<Unplaced>,
+    /// By command.
+    is_sent: bool,
 }
 
 impl More {
@@ -117,13 +121,17 @@ impl More {
             reservation,
             place,
             writes,
+            unplaced,
+            is_sent,
         } = &self;
         let is_nothing = overlay.is_none()
             && history.0.is_none()
             && replayed.is_none()
             && reservation.is_none()
             && place.is_none()
-            && writes.is_none();
+            && writes.is_none()
+            && unplaced.is_none()
+            && !is_sent;
         (!is_nothing).then(|| Box::new(self))
     }
 }
@@ -154,6 +162,8 @@ impl Stored {
             reservation: delivery.reservation.map(Box::new),
             place: delivery.place,
             writes: delivery.writes,
+            unplaced: None,
+            is_sent: delivery.is_sent,
         };
         Self {
             id: webhook.id,
@@ -233,13 +243,37 @@ impl Stored {
         self.more.get_or_insert_default().replayed = Some((now, attempts));
     }
 
-    /// It goes to the upstream of its upstream's name, if there is one.
-    pub(super) fn go_by(&mut self, upstreams: &BTreeMap<Arc<str>, Arc<Upstream>>) {
-        if let Some(upstream) = upstreams.get(self.upstream.name())
-            && !Arc::ptr_eq(upstream, &self.upstream)
-        {
-            self.upstream = Arc::clone(upstream);
+    /// It goes to the upstream of its upstream's name as that is now, and nowhere where there is none.
+    pub(super) fn go_by(&mut self, ways: &Ways, telemetry: &Telemetry) {
+        let is_sent = self.more.as_ref().is_some_and(|more| more.is_sent);
+        let route = (!is_sent).then_some(&*self.contract.meters.name);
+        match ways.upstream(route, self.upstream.name()) {
+            Some(upstream) => {
+                if !Arc::ptr_eq(upstream, &self.upstream) {
+                    self.upstream = Arc::clone(upstream);
+                }
+                if let Some(more) = &mut self.more {
+                    more.unplaced = None;
+                }
+            }
+            None if self.is_unplaced() => {}
+            None => {
+                let unplaced = Unplaced::mark(&self.name(), telemetry);
+                self.more.get_or_insert_default().unplaced = Some(unplaced);
+            }
         }
+    }
+
+    /// It was sent where it goes by command, whatever becomes of its route.
+    pub(super) fn sent(&mut self) {
+        self.more.get_or_insert_default().is_sent = true;
+    }
+
+    /// Whether the plan has no place for it.
+    pub(super) fn is_unplaced(&self) -> bool {
+        self.more
+            .as_ref()
+            .is_some_and(|more| more.unplaced.is_some())
     }
 
     /// It goes to another upstream, and stands last in its line there. Where it stood is given back: not to
@@ -251,6 +285,7 @@ impl Stored {
         let lines = self.contract.share.lines();
         let place = key.map(|key| Box::new(lines.join(upstream.name(), key)));
         self.upstream = Arc::clone(upstream);
+        self.sent();
         std::mem::replace(&mut self.more.as_mut()?.place, place)
     }
 
@@ -348,6 +383,7 @@ impl Stored {
             history: more.history,
             wait: self.wait,
             promise: self.promise,
+            is_sent: more.is_sent,
             reservation: more.reservation.map(|reservation| *reservation),
             place: more.place,
             writes: more.writes,

@@ -106,7 +106,8 @@ impl TakenUp {
         for row in &mut taken.stranded {
             row.state = before.remove(&row.number).flatten();
         }
-        for (stored, due) in &taken.waiting {
+        for (stored, due) in &mut taken.waiting {
+            stored.sent();
             let state = stored.state(*due, None).to_bytes();
             stored
                 .entry

@@ -100,7 +100,8 @@ fn next(left: usize, page: impl ExactSizeIterator<Item = WebhookId>) -> Option<W
     (left > page.len()).then(|| page.last()).flatten()
 }
 
-/// By the plan in force: its route's contract, and the upstream of this name as it is now.
+/// By the plan in force: its route's contract, and its upstream as it is now, if its route still forwards
+/// there. A letter whose way is gone stays where it is.
 ///
 /// # Errors
 /// A name that is wrong.
@@ -116,9 +117,25 @@ pub(super) fn replay(desk: &Desk, filter: &Filter, to: Option<&str>) -> Result<R
         is_known("upstream", to, plan.upstreams.keys())?;
     }
     let mut replayed = dead.replay(filter, |letter| {
-        let contract = plan.contracts.get(&*letter.route)?;
-        let upstream = plan.upstreams.get(to.unwrap_or(&letter.upstream))?;
-        Some((Arc::clone(contract), Arc::clone(upstream)))
+        let DeadLetter {
+            route, upstream, ..
+        } = letter;
+        let contract = plan.contracts.get(&**route);
+        let contract = contract.ok_or_else(|| {
+            format!("there is no route `{route}` any more: put it back and reload, or discard them")
+        })?;
+        let way = match to {
+            Some(to) => plan.upstreams.get(to),
+            None => contract.upstreams.iter().find(|to| to.name() == upstream),
+        };
+        let way = way.ok_or_else(|| {
+            let names = names(plan.upstreams.keys());
+            format!(
+                "route `{route}` does not forward to `{upstream}` any more: say where to with `--to`; there \
+                 are: {names}"
+            )
+        })?;
+        Ok((Arc::clone(contract), Arc::clone(way)))
     });
     if let Some(dispatch) = workers.first() {
         let to = to.and_then(|to| plan.upstreams.get(to));
@@ -181,21 +198,29 @@ pub(super) fn check_names(plan: &Plan, filter: &Filter) -> Result<(), String> {
 pub(super) fn is_known<N>(
     what: &str,
     name: &str,
-    all: impl Iterator<Item = N>,
+    mut all: impl Iterator<Item = N> + Clone,
 ) -> Result<(), String>
 where
     N: AsRef<str>,
 {
-    let mut names = String::new();
-    for known in all {
-        let known = known.as_ref();
-        if known == name {
-            return Ok(());
-        }
-        let comma = if names.is_empty() { "" } else { ", " };
-        names.extend([comma, known]);
+    let known = all.clone();
+    match all.any(|known| known.as_ref() == name) {
+        true => Ok(()),
+        false => Err(format!(
+            "there is no {what} `{name}`; there are: {}",
+            names(known)
+        )),
     }
-    Err(format!("there is no {what} `{name}`; there are: {names}"))
+}
+
+/// In one line.
+fn names<N: AsRef<str>>(all: impl Iterator<Item = N>) -> String {
+    let mut names = String::new();
+    for name in all {
+        let comma = if names.is_empty() { "" } else { ", " };
+        names.extend([comma, name.as_ref()]);
+    }
+    names
 }
 
 /// The deliveries of a webhook, wherever they are; how one ended that is nowhere any more, and how its call

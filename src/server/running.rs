@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{NeedsRestart, Running};
 use crate::admin::Phase;
 use crate::config::Plan;
-use crate::delivery::{Commons, Left, Rest};
+use crate::delivery::{Commons, Left, Rest, Ways};
 use crate::secret::Secret;
 use crate::telemetry::{EndEvent, Event};
 
@@ -61,12 +61,15 @@ impl Running {
         }
         drop(current);
         self.commons.buffer.resize(plan.buffer);
-        self.take_up_stranded(&plan);
         self.certificates.store(plan.listener.tls.clone());
-        self.routes.store(Arc::clone(&plan.routes));
+        // Before anything comes by the new plan, and before what was stranded by the old one.
+        let ways = Ways::new(plan.contracts.keys().cloned(), plan.upstreams.clone());
+        let ways = Arc::new(ways);
         for dispatch in &self.dispatches {
-            dispatch.rebind(&plan.upstreams);
+            dispatch.rebind(&ways);
         }
+        self.routes.store(Arc::clone(&plan.routes));
+        self.take_up_stranded(&plan);
         self.plan.store(Arc::new(plan));
         Ok(())
     }

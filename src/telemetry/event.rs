@@ -124,6 +124,15 @@ pub enum Event<'a> {
         attempt: u32,
         next_in: Duration,
     },
+    /// The plan in force has no place for a delivery any more; it is kept, and counted until
+    /// [`Unstranded`](Event::Unstranded).
+    Stranded {
+        id: WebhookId,
+        route: &'a str,
+        upstream: &'a str,
+    },
+    /// One of them has a place again, or has ended (gauge only).
+    Unstranded,
     /// The delivery is held beyond what its sender waits for: an attempt failed, or its upstream has not
     /// answered yet. Not for `early`, which holds everything.
     Held {
@@ -355,6 +364,18 @@ impl Telemetry {
             } => {
                 debug!(target: "hookgate::delivery", %id, upstream = &*upstream.name, attempt,
                     next_in_ms = ms(next_in), "delivery waits");
+            }
+            Event::Stranded {
+                id,
+                route,
+                upstream,
+            } => {
+                meters.deliveries_stranded.fetch_add(1, Relaxed);
+                noisy!(self, Kind::Held, "hookgate::delivery", Level::WARN, %id, route, upstream,
+                    "delivery stranded: its route or its upstream is gone from the configuration");
+            }
+            Event::Unstranded => {
+                meters.deliveries_stranded.fetch_sub(1, Relaxed);
             }
             Event::Held {
                 id,

@@ -289,6 +289,11 @@ impl Meters {
             &self.deliveries_waiting.load(Relaxed),
         )?;
         page.gauge(
+            "hookgate_deliveries_stranded",
+            "Those of them that are not attempted: a reload has removed their route or their upstream.",
+            &self.deliveries_stranded.load(Relaxed),
+        )?;
+        page.gauge(
             "hookgate_buffer_bytes",
             "Bytes that the buffer holds.",
             &self.buffer_bytes.load(Relaxed),

@@ -53,6 +53,7 @@ mod breaker;
 mod buffer;
 mod reload;
 mod replay;
+mod strays;
 mod waits;
 mod whereabouts;
 

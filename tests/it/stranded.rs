@@ -53,7 +53,7 @@ async fn what_is_stranded_is_listed_shown_and_sent_where_there_is_a_place() {
     let gate = start(&folder, &toml).await;
 
     let (_, listed) = webhooks(&gate, &["list", "--waiting"]).await;
-    let line = format!("Z  {id}  hook → app  stays in the spool, ");
+    let line = format!("Z  {id}  hook → app  is kept and not attempted, ");
     assert!(listed.contains(&line) && listed.contains(CURE), "{listed}");
     let (_, shown) = webhooks(&gate, &["show", &id]).await;
     for part in [CURE, "\nPOST /hook?x=1\n", "\n\nthe body\n"] {

@@ -160,8 +160,11 @@ pub(super) fn done(told: &Value, waiting: bool) -> Said {
     };
     let (kept, in_flight) = (number(&told["kept"]), number(&told["in_flight"]));
     if kept > 0 {
-        let why = format!("error: {kept} stay: the buffer has no room for them");
-        failed(&mut said, &why);
+        let why = array(&told["why"]).iter().map(text).collect::<Vec<_>>();
+        failed(
+            &mut said,
+            &format!("error: {kept} stay: {}", why.join("; ")),
+        );
     }
     match told["discarded"].is_number() {
         _ if in_flight == 0 => {}
@@ -235,7 +238,7 @@ fn state(delivery: &Value) -> String {
                 true => String::new(),
                 false => format!(" as a dead letter: {reason}"),
             };
-            format!("stays in the spool, {made}{dead}; {STRANDED}")
+            format!("is kept and not attempted, {made}{dead}; {STRANDED}")
         }
         "dead" => {
             let reason = text(&delivery["reason"]);

@@ -99,3 +99,28 @@ fn who_moves_dead_letters_is_on_record() {
     );
     assert_eq!(reload, " INFO reload asked for from=140.82.115.9\n");
 }
+
+#[test]
+fn what_a_reload_leaves_without_a_place_is_told_and_counted_while_it_has_none() {
+    let mut counted = Vec::new();
+    let said = said(|telemetry, id| {
+        let stranded = Event::Stranded {
+            id,
+            route: "github",
+            upstream: "gone",
+        };
+        for event in [&stranded, &stranded, &Event::Unstranded] {
+            telemetry.emit(event);
+            let page = page(telemetry);
+            let mut lines = page
+                .lines()
+                .filter_map(|l| l.split_once("deliveries_stranded "));
+            counted.push(lines.next_back().unwrap().1.to_owned());
+        }
+    });
+
+    let line = " WARN delivery stranded: its route or its upstream is gone from the configuration id=wh_1 \
+                route=github upstream=gone\n";
+    assert_eq!(said, line.repeat(2));
+    assert_eq!(counted, ["1", "2", "1"]);
+}

@@ -272,7 +272,17 @@ impl Process {
             openings += u32::from(is_open && !was_open);
             was_open = is_open;
             if number % 1_000 == 999 {
-                let done = self.dead.replay(&Filter::default(), |_| None);
+                let done = self.dead.replay(&Filter::default(), |letter| {
+                    let ways = self.ways.iter();
+                    let mut contracts = ways.map(|way| &way.contract);
+                    let route = contracts.find(|contract| contract.meters.name == letter.route);
+                    let upstreams = route.unwrap().upstreams.iter();
+                    let mut upstreams = upstreams.filter(|to| *to.name() == letter.upstream);
+                    Ok((
+                        Arc::clone(route.unwrap()),
+                        Arc::clone(upstreams.next().unwrap()),
+                    ))
+                });
                 replayed += u32::try_from(done.replayed).unwrap();
             }
             if crashes && number == last {
