@@ -59,7 +59,7 @@ pub(super) async fn act(
     match done {
         Ok(mut done) => {
             // Whoever hears of it may pull the plug.
-            done.is_on_disk = (state.synced)().await;
+            done.is_on_disk = (state.caught_up)(deed == Deed::Discard).await;
             reply::json(StatusCode::OK, &done)
         }
         Err(why) => reply::sentence(StatusCode::UNPROCESSABLE_ENTITY, &why),

@@ -175,8 +175,9 @@ pub type Discard = dyn Fn(&Filter) -> Result<usize, String> + Send + Sync;
 pub type Hurry = dyn Fn(&Filter, Option<&str>) -> Result<Moved, String> + Send + Sync;
 /// Discards what waits; or why not.
 pub type Withdraw = dyn Fn(&Filter) -> Result<Moved, String> + Send + Sync;
-/// Waits until what was done is on disk, where it has to be there; whether it is.
-pub type Synced = dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync;
+/// Waits until what was done is on disk, where it has to be there; whether it is. Told whether all of it are
+/// removals, which a full disk takes.
+pub type CaughtUp = dyn Fn(bool) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync;
 
 /// What admin shows, and whom it asks.
 #[derive(Clone)]
@@ -204,7 +205,7 @@ pub struct State {
     /// Discards what waits.
     pub withdraw: Arc<Withdraw>,
     /// Waits for the disk.
-    pub synced: Arc<Synced>,
+    pub caught_up: Arc<CaughtUp>,
     /// The server's ear; a full one means that a reload is under way.
     pub reload: mpsc::Sender<ReloadRequest>,
 }

@@ -102,12 +102,12 @@ impl Keeping {
         }
     }
 
-    /// Whether everything that was asked to be written is on disk, where it is to be there before anybody hears
-    /// of it; waits for it.
-    pub async fn synced(&self) -> bool {
+    /// Whether what an operator has done is on disk, where a later process would find it undone; waits for it,
+    /// and where the disk is full for another try. `of_removals`: nothing but discards.
+    pub async fn caught_up(&self, of_removals: bool) -> bool {
         match self {
-            Self::Memory | Self::Spill(_) => true,
-            Self::Spool(spool) => spool.synced().await.is_ok(),
+            Self::Memory => true,
+            Self::Spool(spool) | Self::Spill(spool) => spool.caught_up(of_removals).await.is_ok(),
         }
     }
 

@@ -50,7 +50,7 @@ impl<R: Road> Dispatch<R> {
     /// all the attempts and the time of a new delivery. What keeps attempts out (a breaker, a rate, order) is
     /// obeyed. Nothing is done once the end was asked for: then everything is due.
     ///
-    /// What is written of it is asked for, and on disk when the spool is synced.
+    /// What is written of it is asked for, and on disk when [`Keeping::caught_up`](super::Keeping::caught_up) says so.
     #[must_use]
     pub fn hurry(workers: &[Self], filter: &Filter, to: Option<&Arc<Upstream>>) -> Moved {
         let each = workers

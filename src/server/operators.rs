@@ -70,9 +70,9 @@ impl Running {
             discard: Arc::new(move |filter| letters::discard(&discarded, filter)),
             hurry: Arc::new(move |filter, to| waits::hurry(&hurried, filter, to)),
             withdraw: Arc::new(move |filter| waits::discard(&withdrawn, filter)),
-            synced: Arc::new(move || {
+            caught_up: Arc::new(move |of_removals| {
                 let keeping = spool.clone();
-                Box::pin(async move { keeping.synced().await })
+                Box::pin(async move { keeping.caught_up(of_removals).await })
             }),
             reload,
         };

@@ -232,7 +232,7 @@ impl File {
                         file.bytes(&place_of(KEY, memory.number), &[&memory.key], &mut bytes)?;
                         keys.insert((memory.expires, memory.number), bytes.as_slice())?;
                     }
-                    Op::Tell(_) => {}
+                    Op::Tell(_) | Op::Word(_) => {}
                 }
             }
             Ok(())

@@ -54,7 +54,7 @@ pub use file::{Found, FoundRow};
 use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 use file::File;
-use queue::{Memory, Op, Queue};
+use queue::{Memory, Op, Queue, Word};
 
 /// Where rows are, and what seals them.
 #[derive(Clone, Debug)]
@@ -171,6 +171,19 @@ impl Spool {
     /// Something of it may not be.
     pub async fn synced(&self) -> Result<(), Unkept> {
         self.keep(Vec::new()).await
+    }
+
+    /// Returns when the removals that were asked for before are on disk (`of_removals`), or everything that
+    /// was and is not given up. On a disk that is full it waits for another try.
+    ///
+    /// # Errors
+    /// Something of it is not.
+    pub async fn caught_up(&self, of_removals: bool) -> Result<(), Unkept> {
+        let (tell, told) = oneshot::channel();
+        self.0.queue.ask_word(Word { of_removals, tell });
+        #[cfg(test)]
+        self.write_inline();
+        told.await.unwrap_or(Err(Unkept))
     }
 
     /// Keeps `key` until `expires`, soon: the next start finds it again. Both moments in milliseconds

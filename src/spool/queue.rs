@@ -36,6 +36,23 @@ pub(super) enum Op {
     Remember(Memory),
     /// Everything before this is on disk, or is not and will not be.
     Tell(oneshot::Sender<Result<(), Unkept>>),
+    /// The same of what is not given up on a disk that is full: it is told after another try.
+    Word(Word),
+}
+
+/// Somebody waits for a word about what was asked for before.
+#[derive(Debug)]
+pub(super) struct Word {
+    /// Only about removals.
+    pub(super) of_removals: bool,
+    pub(super) tell: oneshot::Sender<Result<(), Unkept>>,
+}
+
+impl Word {
+    pub(super) fn tell(self, told: Result<(), Unkept>) {
+        // Whoever asked may have gone.
+        let _ = self.tell.send(told);
+    }
 }
 
 /// A key, and until when it is of use.
@@ -56,7 +73,7 @@ impl Op {
                 Self::Insert(_, row) => row.head.len() + row.body.len(),
                 Self::State(_, state) => state.len(),
                 Self::Remember(memory) => memory.key.len(),
-                Self::Remove(_) | Self::Tell(_) => 0,
+                Self::Remove(_) | Self::Tell(_) | Self::Word(_) => 0,
             }
     }
 }
@@ -67,6 +84,8 @@ pub(super) struct Retry {
     pub(super) removals: Vec<Op>,
     /// Without any insertion: rows that were not kept have been given up.
     pub(super) others: Vec<Op>,
+    /// Who waits for them.
+    pub(super) words: Vec<Word>,
 }
 
 /// Shared by all who ask and the one who writes.
@@ -119,7 +138,7 @@ impl Queue {
             match &op {
                 Op::Insert(entry, _) => entry.stand(Standing::Asked),
                 Op::Tell(_) => asked.urgent += 1,
-                Op::State(..) | Op::Remove(_) | Op::Remember(_) => {}
+                Op::State(..) | Op::Remove(_) | Op::Remember(_) | Op::Word(_) => {}
             }
             asked.push(op);
         }
@@ -148,6 +167,19 @@ impl Queue {
         if was_empty {
             self.changed.notify_one();
         }
+    }
+
+    /// Asks for a word, of a disk that is full, too.
+    pub(super) fn ask_word(&self, word: Word) {
+        let mut asked = self.asked();
+        if asked.disk == Health::Gone || asked.closing {
+            drop(asked);
+            return word.tell(Err(Unkept));
+        }
+        asked.urgent += 1;
+        asked.push(Op::Word(word));
+        drop(asked);
+        self.changed.notify_one();
     }
 
     pub(super) fn close(&self) {
@@ -198,12 +230,12 @@ impl Queue {
         Some(asked.take())
     }
 
-    /// Waits for `pause`, or for the end.
+    /// Waits for `pause`, for somebody who waits for a word, or for the end.
     pub(super) fn pause(&self, pause: Duration) {
         let asked = self.asked();
         let _ = self
             .changed
-            .wait_timeout_while(asked, pause, |asked| !asked.closing);
+            .wait_timeout_while(asked, pause, |asked| !asked.closing && asked.urgent == 0);
     }
 
     /// The disk did not take these, and takes nothing until it is said to be well: rows are given up,
@@ -222,6 +254,7 @@ impl Queue {
                 Op::Tell(tell) => {
                     let _ = tell.send(Err(Unkept));
                 }
+                Op::Word(word) if disk == Health::Gone => word.tell(Err(Unkept)),
                 op if disk != Health::Gone => asked.push(op),
                 _ => {}
             }
@@ -242,6 +275,13 @@ impl Queue {
         let all = self.asked().take_all();
         let (removals, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|op| matches!(op, Op::Remove(_)));
+        let (words, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|op| matches!(op, Op::Word(_)));
+        let words = words.into_iter().filter_map(|op| match op {
+            Op::Word(word) => Some(word),
+            _ => None,
+        });
+        let words = words.collect();
         let removed = removals.iter().filter_map(|op| match op {
             Op::Remove(number) => Some(*number),
             _ => None,
@@ -249,7 +289,11 @@ impl Queue {
         let removed: HashSet<u64> = removed.collect();
         let stays = |op: &Op| !matches!(op, Op::State(number, _) if removed.contains(number));
         let others = others.into_iter().filter(stays).collect();
-        Retry { removals, others }
+        Retry {
+            removals,
+            others,
+            words,
+        }
     }
 
     /// How many operations wait.
@@ -305,7 +349,7 @@ impl Asked {
             && let Some(op) = self.ops.pop_front()
         {
             match &op {
-                Op::Tell(_) => self.urgent = self.urgent.saturating_sub(1),
+                Op::Tell(_) | Op::Word(_) => self.urgent = self.urgent.saturating_sub(1),
                 Op::State(number, _) => {
                     self.states.remove(number);
                 }

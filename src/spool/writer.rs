@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::Unkept;
 use super::entry::Standing;
 use super::fault::Error;
 use super::file::File;
-use super::queue::{Health, Op, Queue, Retry};
+use super::queue::{Health, Op, Queue, Retry, Word};
 use crate::telemetry::{Event, SpoolEvent, Telemetry};
 
 /// Between two looks at whether a disk takes rows again: an operator does not wait for more.
@@ -33,6 +34,7 @@ pub(super) fn start(
         queue,
         telemetry,
         is_compact: false,
+        words: Vec::new(),
     };
     thread::Builder::new()
         .name("spool".to_owned())
@@ -45,6 +47,8 @@ struct Writer {
     telemetry: Telemetry,
     /// Nothing was written since the file was made as small as it can be.
     is_compact: bool,
+    /// Who waits for what is being tried again.
+    words: Vec<Word>,
 }
 
 impl Writer {
@@ -105,6 +109,7 @@ impl Writer {
                 return true;
             };
             let is_gone = matches!(error, Error::Gone);
+            self.words.drain(..).for_each(|word| word.tell(Err(Unkept)));
             let operations = self.queue.len();
             self.emit(SpoolEvent::Unwritten { operations });
             if is_gone {
@@ -144,12 +149,18 @@ impl Writer {
     /// Writes what is waiting to be tried again, removals first.
     fn catch_up(&mut self) -> Result<(), Error> {
         loop {
-            let Retry { removals, others } = self.queue.retry();
-            if removals.is_empty() && others.is_empty() {
-                return Ok(());
-            }
+            let Retry {
+                removals,
+                others,
+                words,
+            } = self.queue.retry();
+            self.words.extend(words);
+            let is_all = removals.is_empty() && others.is_empty();
             let written = match self.write(removals) {
-                Ok(()) => self.write(others),
+                Ok(()) => {
+                    self.tell(|word| word.of_removals);
+                    self.write(others)
+                }
                 Err((mut left, error)) => {
                     left.extend(others);
                     Err((left, error))
@@ -159,7 +170,17 @@ impl Writer {
                 self.queue.fail(left, Health::Failing);
                 return Err(error);
             }
+            self.tell(|_| true);
+            if is_all {
+                return Ok(());
+            }
         }
+    }
+
+    /// What they wait for is on disk.
+    fn tell(&mut self, is_meant: impl Fn(&Word) -> bool) {
+        let told = self.words.extract_if(.., |word| is_meant(word));
+        told.for_each(|word| word.tell(Ok(())));
     }
 
     /// Writes them in steps: where many do not fit, few may, and what they free is room for the next ones.
@@ -199,6 +220,7 @@ pub(super) fn told(ops: Vec<Op>) {
             Op::Tell(tell) => {
                 let _ = tell.send(Ok(()));
             }
+            Op::Word(word) => word.tell(Ok(())),
             Op::State(..) | Op::Remove(_) | Op::Remember(_) => {}
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
+use crate::support::webhooks::webhooks;
 use crate::support::{Act, Call, Disk, Gate, Received, Upstream, folder, hook_to};
 
 const SPOOL: &str = "[buffer]\nspool = \"spool\"\n";
@@ -197,4 +198,31 @@ async fn a_start_on_a_full_disk_delivers_what_is_there_and_says_that_it_takes_no
         .await;
     let delivered: BTreeSet<String> = upstream.delivered().into_iter().collect();
     assert_eq!(delivered, good);
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_a_discard_before_the_operator_hears_of_it() {
+    let Full {
+        folder,
+        disk,
+        upstream,
+        gate,
+        ..
+    } = Full::new().await;
+
+    let (code, printed) = webhooks(&gate, &["discard", "--waiting", "--all"]).await;
+    gate.signal("KILL");
+    gate.ended().await;
+
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains(" discarded\n"), "{printed}");
+    upstream.be(true);
+    let mut gate = start(&disk, &folder, &upstream).await;
+    let found = gate
+        .wait_for_log(|line| line["msg"] == "spool opened")
+        .await;
+    assert_eq!(
+        (&found["deliveries"], &found["dead_letters"]),
+        (&0.into(), &0.into())
+    );
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::support::webhooks::webhooks;
 use crate::support::{
     Absent, Call, Connection, Disk, Gate, Said, Upstream, folder, hook, hook_to, tool,
 };
@@ -214,9 +215,47 @@ async fn a_file_that_may_not_grow_refuses_with_503_and_what_was_acknowledged_bef
 
 #[tokio::test]
 async fn a_disk_that_fails_to_flush_is_asked_no_more_and_what_was_acknowledged_before_is_there() {
-    // Who makes the system's answer an error; the first flushes are those of the start.
+    let Some(broken) = unflushing().await else {
+        return skip("there is no strace to make a flush fail");
+    };
+
+    refused_from_some_moment_on(broken, 100, "Input/output error", "restart").await;
+}
+
+#[tokio::test]
+async fn what_an_operator_does_that_is_not_on_disk_is_told_as_such_and_undone_by_a_restart() {
+    let Some(broken) = unflushing().await else {
+        return skip("there is no strace to make a flush fail");
+    };
+    let (folder, absent) = (folder(), Absent::new());
+    let toml = SPOOL.to_owned() + &hook_to(&absent.url()) + EARLY;
+    let gate = Gate::start_by(broken, Arc::clone(&folder), &toml, &[]).await;
+    let call = Call::post("/hook", "x");
+    while call.send(gate.address).await.status == 202 {}
+    let held = "hookgate_deliveries_waiting";
+    let waiting = gate.metric(held).await;
+    assert!(waiting > 0.0);
+
+    let (code, printed) = webhooks(&gate, &["discard", "--waiting", "--all"]).await;
+
+    assert_eq!(code, Some(1));
+    let why = "error: the spool's disk does not take it now: a restart before it does brings back what was\n";
+    assert!(
+        printed.starts_with(|first: char| first.is_ascii_digit()) && printed.ends_with(why),
+        "{printed}"
+    );
+    gate.signal("KILL");
+    gate.ended().await;
+    let gate = Gate::start_in(folder, &toml, &[]).await;
+    assert!(gate.metric(held).await >= waiting);
+}
+
+/// The binary on a disk whose flushes fail after those of the start: who makes the system's answer an error,
+/// if there is somebody.
+async fn unflushing() -> Option<Command> {
+    Command::new("strace").arg("-V").output().await.ok()?;
     let mut broken = Command::new("strace");
-    broken.args([
+    let words = [
         "-D",
         "-f",
         "-qq",
@@ -224,14 +263,11 @@ async fn a_disk_that_fails_to_flush_is_asked_no_more_and_what_was_acknowledged_b
         "/dev/null",
         "-e",
         "trace=fdatasync",
-    ]);
+    ];
+    broken.args(words);
     broken.args(["-e", "inject=fdatasync:error=EIO:when=20+"]);
     broken.arg(env!("CARGO_BIN_EXE_hookgate"));
-    if Command::new("strace").arg("-V").output().await.is_err() {
-        return skip("there is no strace to make a flush fail");
-    }
-
-    refused_from_some_moment_on(broken, 100, "Input/output error", "restart").await;
+    Some(broken)
 }
 
 #[expect(clippy::print_stdout, reason = "who runs it is told")]

@@ -193,7 +193,9 @@ async fn what_waits_is_sent_elsewhere_with_the_attempts_of_a_new_one_and_stays_t
     gate.signal("KILL");
     gate.ended().await;
     let mut other = absent.comes_back();
-    let _gate = Gate::start_in(folder, &toml, &[]).await;
+    let gate = Gate::start_in(folder, &toml, &[]).await;
+    // In an hour, if its second failure was written before the end.
+    webhooks(&gate, &["replay", &id]).await;
     assert_eq!(other.next().await.field("hookgate-id"), Some(&*id));
 }
 

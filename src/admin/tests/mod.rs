@@ -69,7 +69,7 @@ fn house(token: Option<&str>) -> House {
         discard: Arc::new(|_| Ok(2)),
         hurry: Arc::new(|_, _| Ok(Moved::default())),
         withdraw: Arc::new(|_| Ok(Moved::default())),
-        synced: Arc::new(|| Box::pin(async { true })),
+        caught_up: Arc::new(|_| Box::pin(async { true })),
         dead_letters: Arc::new(|_| {
             let items = vec![DeadLetterView {
                 id: "wh_1".to_owned(),

@@ -182,7 +182,7 @@ pub(super) fn done(told: &Value, waiting: bool) -> Said {
         }
     }
     if told["on_disk"] == false {
-        let why = "error: the spool cannot be written: after a restart it is as it was before";
+        let why = "error: the spool's disk does not take it now: a restart before it does brings back what was";
         failed(&mut said, why);
     }
     if said.out.is_empty() && said.err.is_empty() {
