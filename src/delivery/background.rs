@@ -17,7 +17,7 @@ use super::entrance::Pass;
 use super::hand::Exchange;
 use super::keep::{Ahead, Keeping};
 use super::lease::{Bell, Lease};
-use super::recent::{Carried, Progress, Recent};
+use super::recent::{Carried, End, Progress, Recent};
 use super::road::Road;
 use super::schedule::{Admission, Schedule, Standing, Take};
 use super::stored::Stored;
@@ -175,6 +175,12 @@ impl<R: Road> Worker<R> {
         let mut state = self.state();
         if let Some(ways) = &state.ways {
             delivery.go_by(ways, &self.telemetry);
+        }
+        if delivery.is_unplaced() && delivery.promise == Promise::Open {
+            drop(state);
+            self.withdraw(&delivery);
+            drop(delivery);
+            return self.tell_fill();
         }
         if state.runner == Runner::Gone {
             drop(state);
@@ -369,8 +375,21 @@ impl<R: Road> Worker<R> {
         for stored in state.schedule.iter_mut() {
             stored.go_by(ways, &self.telemetry);
         }
+        let open = state
+            .schedule
+            .extract(|_, stored| stored.is_unplaced() && stored.promise == Promise::Open);
         drop(state);
+        open.iter().for_each(|stored| self.withdraw(stored));
+        drop(open);
         self.changed.notify_one();
+        self.tell_fill();
+    }
+
+    /// Its sender has it still: nobody waits here for a way that may never be there again.
+    fn withdraw(&self, stored: &Stored) {
+        let (name, attempts) = (stored.name(), stored.attempts);
+        self.recent
+            .end(name, End::Withdrawn, attempts, stored.history());
     }
 
     pub(super) fn land(&self, ticket: u64) {

@@ -120,6 +120,10 @@ impl Writer {
                 return false;
             }
             if self.queue.is_closing() {
+                if operations > 0 {
+                    // Who waits for a word in this moment hears one.
+                    self.queue.fail(Vec::new(), Health::Gone);
+                }
                 // A disk that is full may have taken all that there was.
                 return operations == 0;
             }

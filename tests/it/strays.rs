@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::support::webhooks::{EARLY, dead, until, webhooks};
-use crate::support::{Absent, Call, Gate, Upstream, folder, hook, hook_to};
+use crate::support::{Absent, Call, Connection, Gate, Upstream, folder, hook, hook_to};
 
 const STRANDED: &str = "hookgate_deliveries_stranded";
 const HELD: &str =
@@ -220,4 +220,27 @@ async fn an_end_does_not_wait_for_what_has_no_way_and_keeps_or_names_it() {
             assert_eq!(upstream.next().await.field("hookgate-id"), Some(&*id));
         }
     }
+}
+
+#[tokio::test]
+async fn what_its_sender_still_has_is_withdrawn_when_its_way_is_gone() {
+    let (busy, other) = (Upstream::answers(&[503]).await, Upstream::ok().await);
+    let patient = "deadline = \"60s\"\nretry = { schedule = [\"30s\"], attempts = 3 }\n";
+    let mut gate = Gate::start(&(hook(&busy) + patient)).await;
+    let mut sender = Connection::open(gate.address).await;
+    sender.write(Call::post("/hook", "x").bytes()).await;
+    let line = gate
+        .wait_for_log(|line| line["msg"] == "delivery waits")
+        .await;
+    let id = line["id"].as_str().unwrap();
+    drop(sender);
+    until(&gate, &["find", id], "  waiting, 1 attempt, ", 1).await;
+
+    gate.apply(&elsewhere(&other, patient)).await;
+
+    let withdrawn = "  withdrawn, for its sender has it still, 1 attempt, ";
+    until(&gate, &["find", id], withdrawn, 1).await;
+    assert_eq!(gate.metric(STRANDED).await, 0.0);
+    gate.wait_for_metric("hookgate_deliveries_waiting", 0.0)
+        .await;
 }
