@@ -253,6 +253,8 @@ pub struct Overlay {
     pub dedupe: Option<Dedupe>,
     /// Signs each attempt.
     pub seal: Option<Seal>,
+    /// Which one of several that were made of one webhook, from 1; 0 where it is the only one.
+    pub part: u16,
 }
 
 /// Signs what is sent, when it is sent.

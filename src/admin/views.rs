@@ -76,6 +76,10 @@ pub struct DeadLetterView {
     pub route: String,
     /// By name.
     pub upstream: String,
+    /// Which one of several that were made of the webhook, from 0, as in `hookgate-part`; nothing where it is
+    /// the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<u16>,
     /// That were made.
     pub attempts: u32,
     /// Why the last one failed, or why there was no other.
@@ -129,6 +133,10 @@ pub struct FoundView {
     pub route: String,
     /// By name.
     pub upstream: String,
+    /// Which one of several that were made of the webhook, from 0, as in `hookgate-part`; nothing where it is
+    /// the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<u16>,
     /// `sender-waits`, `waiting`, `in-flight`, `stranded` or `dead`; or how it ended: `delivered`, `refused`, `withdrawn`,
     /// `duplicate`.
     pub state: &'static str,

@@ -42,6 +42,8 @@ pub struct Left {
     pub route: Arc<str>,
     /// Where it should have gone.
     pub upstream: Arc<str>,
+    /// Which one of several that were made of the webhook, from 1; 0 where it is the only one.
+    pub part: u16,
 }
 
 impl Left {
@@ -50,6 +52,7 @@ impl Left {
             id: delivery.webhook.id,
             route: Arc::clone(&delivery.webhook.route),
             upstream: Arc::clone(delivery.upstream.name()),
+            part: delivery.overlay.part,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct DeadLetter {
     pub route: Arc<str>,
     /// The upstream that did not take it.
     pub upstream: Arc<str>,
+    /// Which one of several that were made of the webhook, from 1; 0 where it is the only one.
+    pub part: u16,
     /// How often it was tried.
     pub attempts: u32,
     /// How the last attempts failed, oldest first.
@@ -334,6 +336,7 @@ impl Letter {
             id: *id,
             route: Arc::clone(&contract.meters.name),
             upstream: Arc::clone(upstream.name()),
+            part: self.stored.name().part,
             attempts: *attempts,
             tried: self.stored.tried().to_vec(),
             reason: Arc::clone(&self.reason),

@@ -343,6 +343,7 @@ impl<R: Road> Dispatch<R> {
                             id: webhook.id,
                             route: Arc::clone(&webhook.route),
                             upstream: Arc::clone(upstream.name()),
+                            part: overlay.part,
                         };
                         let recent = &self.worker.recent;
                         recent.end(name, End::Duplicate { of: by }, 0, History::default());

@@ -109,7 +109,7 @@ pub(super) fn write(out: &mut impl Sink, webhook: &Webhook, overlay: &Overlay, a
             out.put(name, value.as_bytes());
         }
     }
-    put_ours(out, webhook, attempt);
+    put_ours(out, webhook, overlay.part, attempt);
 }
 
 /// Path and query of the request: see [`super::upstream::UpstreamUrl`] for the rule.
@@ -231,7 +231,7 @@ fn is_replaced(name: &str, changes: &[Change]) -> bool {
     })
 }
 
-fn put_ours(out: &mut impl Sink, webhook: &Webhook, attempt: u32) {
+fn put_ours(out: &mut impl Sink, webhook: &Webhook, part: u16, attempt: u32) {
     out.put("via", b"1.1 hookgate");
     out.put(HOOKGATE_ID.as_str(), webhook.id.text().as_str().as_bytes());
     // A name is text from the configuration; one with a line break in it stays out.
@@ -246,6 +246,9 @@ fn put_ours(out: &mut impl Sink, webhook: &Webhook, attempt: u32) {
         text.of(format_args!("{}", webhook.arrival.unix_ms())),
     );
     out.put("hookgate-attempt", text.of(format_args!("{attempt}")));
+    if let Some(index) = part.checked_sub(1) {
+        out.put("hookgate-part", text.of(format_args!("{index}")));
+    }
     out.put(
         "x-forwarded-for",
         text.of(format_args!("{}", webhook.sender)),

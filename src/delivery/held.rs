@@ -55,6 +55,8 @@ pub struct Found {
     pub upstream: Arc<str>,
     /// Its route.
     pub route: Arc<str>,
+    /// Which one of several that were made of the webhook, from 1; 0 where it is the only one.
+    pub part: u16,
     /// Where it is.
     pub whereabouts: Whereabouts,
     /// That have ended.
@@ -262,6 +264,7 @@ fn shown(name: Left, whereabouts: Whereabouts, progress: &Progress) -> Found {
         id: name.id,
         upstream: name.upstream,
         route: name.route,
+        part: name.part,
         whereabouts,
         attempts: progress.attempts,
         tried: progress.history.tried().to_vec(),
@@ -279,6 +282,7 @@ mod tests {
             id,
             route: "hook".into(),
             upstream: upstream.into(),
+            part: 0,
         };
         shown(name, Whereabouts::InFlight, &Progress::default())
     }

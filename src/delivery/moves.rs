@@ -145,6 +145,7 @@ impl<R: Road> Worker<R> {
                         id,
                         route,
                         upstream,
+                        ..
                     } = &flight.name;
                     self.duplicates.forget(route, upstream, dedupe, *id);
                 }

@@ -212,6 +212,7 @@ mod tests {
             id: WebhookId::new(Arrival::now()),
             route: "hook".into(),
             upstream: "app".into(),
+            part: 0,
         }
     }
 

@@ -71,6 +71,7 @@ pub(super) fn row(route: &str, overlay: &Overlay, state: &State, packed: &Packed
     put(&mut head, route.as_bytes());
     put_overlay(&mut head, overlay);
     head.extend(state.to_bytes());
+    head.extend(overlay.part.to_le_bytes());
     Row {
         head,
         body: Arc::clone(packed.bytes()),
@@ -88,10 +89,13 @@ impl Record {
             return None;
         }
         let route = text(get(&mut head)?)?;
-        let (overlay, seal) = get_overlay(&mut head)?;
+        let (mut overlay, seal) = get_overlay(&mut head)?;
+        let first = State::from_bytes(&mut head)?;
+        // One of before parts had numbers ends here.
+        overlay.part = head.try_get_u16_le().unwrap_or_default();
         let state = match state {
             Some(mut state) => State::from_bytes(&mut state)?,
-            None => State::from_bytes(&mut head)?,
+            None => first,
         };
         let record = Self {
             route,
@@ -283,6 +287,7 @@ mod tests {
                 key: "d".into(),
                 ttl: Duration::from_secs(60),
             }),
+            part: 3,
             seal: None,
         }
     }

@@ -105,10 +105,8 @@ impl<R: Road> Worker<R> {
             attempts: delivery.attempts,
             reason,
         });
-        // Its sender was told that we have it, and will not repeat it.
-        if let Some(writes) = delivery.writes.take() {
-            writes.keep();
-        }
+        // Its sender was told that we have it: a repeat is one.
+        delivery.accept();
         let arrival = delivery.webhook.arrival;
         let given_up = arrival.wall() + arrival.instant.elapsed();
         let mut stored = Stored::new(delivery);

@@ -404,6 +404,7 @@ impl Stored {
             id: self.id,
             route: Arc::clone(&self.contract.meters.name),
             upstream: Arc::clone(self.upstream.name()),
+            part: self.overlay().map_or(0, |overlay| overlay.part),
         }
     }
 

@@ -39,6 +39,7 @@ impl Stray {
             id,
             route: Arc::clone(&route),
             upstream: Arc::clone(&state.upstream),
+            part: overlay.part,
             attempts: state.attempts,
             tried: state.tried.clone(),
             reason: dead.reason,
@@ -52,6 +53,7 @@ impl Stray {
             id,
             upstream: state.upstream,
             route,
+            part: overlay.part,
             whereabouts: Whereabouts::Stranded,
             attempts: state.attempts,
             tried: state.tried,
@@ -78,6 +80,7 @@ impl Stray {
             id,
             route,
             upstream,
+            part,
             tried,
             ..
         } = &self.found;
@@ -90,6 +93,7 @@ impl Stray {
                     id: *id,
                     route: Arc::clone(route),
                     upstream: Arc::clone(upstream),
+                    part: *part,
                 };
                 let reason = tried.last().map_or("", |tried| &*tried.reason);
                 !dead && filter.fits_held(&name, reason)

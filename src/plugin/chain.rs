@@ -323,14 +323,16 @@ fn settle(plugin: &Arc<str>, answer: Answer) -> Settled {
     })
 }
 
-/// Several deliveries that inherited one dedupe key would be each other's repeats, and one id of a seal
-/// would say so to a receiver: each gets its place appended, which is the same when the sender sends the
-/// same again.
+/// Several deliveries of one webhook get a number each. If they inherited one dedupe key they would be each
+/// other's repeats, and one id of a seal would say so to a receiver: each gets its place appended, which is
+/// the same when the sender sends the same again.
 fn told_apart(mut made: Vec<Overlay>, before: &[Overlay]) -> Vec<Overlay> {
     let ([before], 2..) = (before, made.len()) else {
         return made;
     };
     for (place, overlay) in made.iter_mut().enumerate() {
+        // There are at most a thousand.
+        overlay.part = u16::try_from(place + 1).unwrap_or(u16::MAX);
         if let Some(dedupe) = &mut overlay.dedupe
             && Some(&*dedupe) == before.dedupe.as_ref()
         {

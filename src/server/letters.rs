@@ -267,8 +267,9 @@ fn find_one(places: &Places, sought: Sought) -> WhereView {
     let mut deliveries: Vec<FoundView> = held.into_iter().chain(stranded).chain(dead).collect();
     // The last end counts, and only of what is nowhere any more.
     for view in ended.into_iter().rev() {
-        let is_same =
-            |other: &FoundView| (&other.route, &other.upstream) == (&view.route, &view.upstream);
+        let is_same = |other: &FoundView| {
+            (&other.route, &other.upstream, other.part) == (&view.route, &view.upstream, view.part)
+        };
         if !deliveries.iter().any(is_same) {
             deliveries.push(view);
         }
@@ -286,6 +287,7 @@ fn dead_view(letter: &DeadLetter) -> FoundView {
         id: letter.id.to_string(),
         route: letter.route.to_string(),
         upstream: letter.upstream.to_string(),
+        part: part(letter.part),
         state: "dead",
         attempts: letter.attempts,
         arrived_at: time(letter.arrived),
@@ -299,6 +301,11 @@ fn dead_view(letter: &DeadLetter) -> FoundView {
         tried: tried(&letter.tried),
         webhook: None,
     }
+}
+
+/// As an upstream is told.
+fn part(part: u16) -> Option<u16> {
+    part.checked_sub(1)
 }
 
 fn ended_view(ended: Ended) -> EndedView {
@@ -329,6 +336,7 @@ fn found_view(found: &Found) -> FoundView {
         id: found.id.to_string(),
         route: found.route.to_string(),
         upstream: found.upstream.to_string(),
+        part: part(found.part),
         state,
         attempts: found.attempts,
         arrived_at: time(found.id.arrived()),
@@ -367,6 +375,7 @@ fn view(letter: &DeadLetter) -> DeadLetterView {
         id: letter.id.to_string(),
         route: letter.route.to_string(),
         upstream: letter.upstream.to_string(),
+        part: part(letter.part),
         attempts: letter.attempts,
         reason: letter.reason.to_string(),
         arrived_at: time(letter.arrived),

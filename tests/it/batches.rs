@@ -1,5 +1,6 @@
 //! A batch becomes one delivery for each of its elements.
 
+use crate::support::webhooks::webhooks;
 use crate::support::{Act, Call, Gate, Received, Upstream, hook};
 
 fn step(plugin: &str, with: &str) -> String {
@@ -33,11 +34,12 @@ async fn each_element_is_delivered_byte_for_byte_with_an_id() {
     let all = received(&mut upstream, 3).await;
     let webhook = all[0].field("hookgate-id").unwrap().to_owned();
     let derived = format!("{webhook}-2");
-    for (delivery, body, id) in [
-        (&all[0], r#"{"id":"a\u0062", "n" : 1.0}"#, "ab"),
-        (&all[1], r#"{"id":7}"#, "7"),
-        (&all[2], r#"{"none":[{"id":"deep"}]}"#, &*derived),
+    for (delivery, part, body, id) in [
+        (&all[0], "0", r#"{"id":"a\u0062", "n" : 1.0}"#, "ab"),
+        (&all[1], "1", r#"{"id":7}"#, "7"),
+        (&all[2], "2", r#"{"none":[{"id":"deep"}]}"#, &*derived),
     ] {
+        assert_eq!(delivery.field("hookgate-part"), Some(part));
         assert_eq!(delivery.text(), body);
         assert_eq!(delivery.field("webhook-id"), Some(id));
         assert_eq!(delivery.field("content-type"), Some("application/json"));
@@ -45,6 +47,39 @@ async fn each_element_is_delivered_byte_for_byte_with_an_id() {
         assert_eq!(delivery.field("hookgate-id"), Some(&*webhook));
     }
     assert!(upstream.is_quiet());
+}
+
+#[tokio::test]
+async fn each_element_has_an_end_of_its_own_and_is_told_with_its_number() {
+    let act = |request: &Received| match request.text().contains("bad") {
+        true => Act::status(410),
+        false => Act::status(200),
+    };
+    let upstream = Upstream::start(act).await;
+    let toml = hook(&upstream) + &step("split", "at = \"/items\"");
+    let body = r#"{"items":[{"i":1},{"i":"bad"},{"i":3}]}"#;
+    for (ack, status, end) in [
+        ("upstream", 410, "refused by the upstream, 1 attempt"),
+        ("buffered", 200, "dead letter, 1 attempt"),
+    ] {
+        let path = "path = \"/hook\"\n";
+        let toml = toml.replace(path, &format!("{path}ack = \"{ack}\"\n"));
+        let gate = Gate::start(&toml).await;
+
+        let answer = Call::post("/hook", body).send(gate.address).await;
+
+        assert_eq!(answer.status, status);
+        let id = answer.field("hookgate-id").unwrap();
+        let (_, printed) = webhooks(&gate, &["find", id]).await;
+        for (part, end) in [
+            (0, "delivered, 1 attempt"),
+            (1, end),
+            (2, "delivered, 1 attempt"),
+        ] {
+            let line = format!("{id}  hook → app, part {part}  {end}, ");
+            assert!(printed.contains(&line), "{printed}");
+        }
+    }
 }
 
 #[tokio::test]

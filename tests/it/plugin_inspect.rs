@@ -48,6 +48,16 @@ async fn inspect_lets_a_plugin_introduce_itself() {
     );
 }
 
+#[tokio::test]
+async fn inspect_tells_what_a_routes_with_may_say() {
+    let said = tool(folder().path(), &["plugin", "inspect", "order"], &[]).await;
+
+    let with = "  with\n    header   a header whose value says what the webhook is about\n    \
+        missing  a webhook that does not say; delivered, it stands in no line; \"refuse\" or \"deliver\"; default \"refuse\"\n    \
+        pointer  a JSON pointer to what the webhook is about\n";
+    assert!(said.out.contains(with), "{}", said.out);
+}
+
 /// Describes itself under a name of its own, and begins with 12.5 MiB.
 const BIG: &str = r#"(module
     (memory (export "memory") 200)

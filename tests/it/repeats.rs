@@ -175,3 +175,22 @@ async fn a_repeat_of_what_an_operator_has_discarded_is_delivered_after_a_restart
         gate.ended().await;
     }
 }
+
+#[tokio::test]
+async fn a_repeat_of_what_one_of_two_upstreams_has_refused_for_good_is_a_duplicate() {
+    let (taker, refuser) = (Upstream::ok().await, Upstream::answers(&[410]).await);
+    let toml = format!(
+        "[upstreams.other]\nurl = \"{}\"\n{}",
+        refuser.url(),
+        hook(&taker).replace(
+            "forward = \"app\"\n",
+            "forward = [\"app\", \"other\"]\nack = \"buffered\"\n"
+        )
+    );
+    let gate = Gate::start(&(toml + &dedupe("header = \"X-Delivery\""))).await;
+    let call = || Call::post("/hook", "{}").field("x-delivery", "1");
+
+    assert_eq!(heard(&gate, call()).await, (200, "ok".to_owned()));
+
+    assert_eq!(heard(&gate, call()).await, (200, "duplicate".to_owned()));
+}

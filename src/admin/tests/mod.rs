@@ -75,6 +75,7 @@ fn house(token: Option<&str>) -> House {
                 id: "wh_1".to_owned(),
                 route: "github".to_owned(),
                 upstream: "ci".to_owned(),
+                part: None,
                 attempts: 3,
                 reason: "410 Gone".to_owned(),
                 arrived_at: "2026-11-20T20:17:02Z".parse().unwrap(),

@@ -80,6 +80,13 @@ pub(super) fn inspect(options: &Inspect) -> Exit {
     permissions(&plugin, &grants)
         .iter()
         .for_each(|line| println!("    {line}"));
+    let settings = description.as_deref().map(settings).unwrap_or_default();
+    if !settings.is_empty() {
+        println!("  with");
+        table(&settings)
+            .iter()
+            .for_each(|line| println!("    {line}"));
+    }
     if plugin.stages().contains(&Stage::Verify) {
         println!("  fails     closed: what it cannot verify is refused");
     }
@@ -146,11 +153,41 @@ fn permissions(plugin: &Plugin, grants: &[&str]) -> Vec<String> {
     table(&rows)
 }
 
+/// What a route's `with` may say, as the plugin describes it.
+fn settings(description: &str) -> Vec<[String; 2]> {
+    let json: Value = serde_json::from_str(description).unwrap_or_default();
+    let described = json.pointer("/config-schema/properties");
+    let described = described.and_then(Value::as_object).into_iter().flatten();
+    described
+        .map(|(name, schema)| {
+            let words = schema["description"].as_str().map(str::to_owned);
+            let values = schema["enum"].as_array().map(|values| {
+                let values: Vec<String> = values.iter().map(Value::to_string).collect();
+                values.join(" or ")
+            });
+            let default = schema
+                .get("default")
+                .map(|value| format!("default {value}"));
+            let all: Vec<String> = [words, values, default].into_iter().flatten().collect();
+            [name, &all.join("; ")].map(|text| plain(text))
+        })
+        .collect()
+}
+
 /// `name version: description`, where it says so.
 fn introduce(description: &str) -> String {
     let json: Value = serde_json::from_str(description).unwrap_or_default();
     let text = |key: &str| json.get(key).and_then(Value::as_str).unwrap_or_default();
     let name = format!("{} {}", text("name"), text("version"));
     let whole = format!("{}: {}", name.trim(), text("description"));
-    whole.escape_debug().take(200).collect()
+    plain(&whole)
+}
+
+/// A plugin's words, as they may be shown on a terminal.
+fn plain(text: &str) -> String {
+    let shown = text.chars().map(|c| match c {
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    });
+    shown.take(200).collect()
 }

@@ -161,6 +161,9 @@ pub(super) fn webhooks(options: &Webhooks) -> Exit {
         Ok(answer) => answer,
         Err(why) => {
             eprintln!("error: {} did not answer: {why}", options.admin);
+            eprintln!(
+                "help: a gate's address for operators is its `admin.listen`: --admin ADDRESS, or HOOKGATE_ADMIN"
+            );
             return Exit::Failure;
         }
     };

@@ -40,9 +40,8 @@ pub(super) fn found(id: &str, told: &Value) -> Said {
     let mut out = String::new();
     let deliveries = array(&told["deliveries"]);
     for delivery in deliveries {
-        let (route, upstream) = (text(&delivery["route"]), text(&delivery["upstream"]));
-        let at = state(delivery);
-        let _ = writeln!(out, "{id}  {route} → {upstream}  {at}");
+        let (way, at) = (way(delivery), state(delivery));
+        let _ = writeln!(out, "{id}  {way}  {at}");
         tried(&mut out, delivery);
     }
     // Beside a delivery it only says how its sender was answered.
@@ -74,11 +73,10 @@ pub(super) fn letters(told: &Value) -> Said {
     for letter in array(&told["dead_letters"]) {
         let _ = writeln!(
             out,
-            "{}  {}  {} → {}  {}: {}{}",
+            "{}  {}  {}  {}: {}{}",
             text(&letter["given_up_at"]),
             text(&letter["id"]),
-            text(&letter["route"]),
-            text(&letter["upstream"]),
+            way(letter),
             attempts(letter),
             text(&letter["reason"]),
             match letter["stranded"] == true {
@@ -100,11 +98,10 @@ pub(super) fn waiting(told: &Value) -> Said {
     for delivery in array(&told["waiting"]) {
         let _ = write!(
             out,
-            "{}  {}  {} → {}  {}, {} old",
+            "{}  {}  {}  {}, {} old",
             text(&delivery["arrived_at"]),
             text(&delivery["id"]),
-            text(&delivery["route"]),
-            text(&delivery["upstream"]),
+            way(delivery),
             state(delivery),
             time(number(&delivery["age_ms"])),
         );
@@ -206,6 +203,15 @@ fn remark(told: &Value, out: &str, none: &str) -> String {
         ),
         None if out.is_empty() => format!("{none}\n"),
         None => String::new(),
+    }
+}
+
+/// From where to where a delivery goes, and which one of several it is.
+fn way(delivery: &Value) -> String {
+    let (route, upstream) = (text(&delivery["route"]), text(&delivery["upstream"]));
+    match delivery["part"].as_u64() {
+        Some(part) => format!("{route} → {upstream}, part {part}"),
+        None => format!("{route} → {upstream}"),
     }
 }
 
