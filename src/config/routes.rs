@@ -463,7 +463,7 @@ fn share(name: &str, bounds: Bounds, provisions: &Provisions<'_>) -> Arc<Share> 
     let before = provisions.previous.and_then(|plan| plan.shares.get(name));
     match before {
         Some((same, share)) if *same == bounds => Arc::clone(share),
-        _ => provisions.buffer.share(bounds),
+        _ => provisions.buffer.share_of(name, bounds),
     }
 }
 

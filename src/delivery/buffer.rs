@@ -4,8 +4,9 @@
 //! first attempt, so memory is bounded whether upstreams answer or not, and it is given back when the
 //! [`Permit`] is dropped, so no path can forget it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::order::Lines;
 
@@ -131,6 +132,8 @@ struct Whole {
     account: Account,
     /// How many shares there are.
     shares: AtomicUsize,
+    /// The lines of the routes, by name, as long as anybody stands in one.
+    lines: Mutex<BTreeMap<Box<str>, Weak<Lines>>>,
 }
 
 impl Buffer {
@@ -140,17 +143,34 @@ impl Buffer {
         Self(Arc::new(Whole {
             account: Account::new(bounds),
             shares: AtomicUsize::new(0),
+            lines: Mutex::default(),
         }))
     }
 
     /// A route's part: bounded by itself and by the whole. Parts may add up to more than the whole.
     #[must_use]
     pub fn share(&self, bounds: Bounds) -> Arc<Share> {
+        self.share_with(bounds, Arc::default())
+    }
+
+    /// The part of the route of this name: whoever still stands in line there goes first, whatever has
+    /// become of the route meanwhile.
+    #[must_use]
+    pub fn share_of(&self, route: &str, bounds: Bounds) -> Arc<Share> {
+        let mut all = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, lines| lines.strong_count() > 0);
+        let lines = all.get(route).and_then(Weak::upgrade).unwrap_or_default();
+        all.insert(route.into(), Arc::downgrade(&lines));
+        drop(all);
+        self.share_with(bounds, lines)
+    }
+
+    fn share_with(&self, bounds: Bounds, lines: Arc<Lines>) -> Arc<Share> {
         self.0.shares.fetch_add(1, Ordering::Relaxed);
         Arc::new(Share {
             account: Account::new(bounds),
             whole: Arc::clone(&self.0),
-            lines: Arc::default(),
+            lines,
         })
     }
 

@@ -306,7 +306,7 @@ impl Letter {
         worker.replay(stored).map_err(|stored| {
             let mut stored = *stored;
             (stored.contract, stored.upstream) = before;
-            let why = "the buffer has no room for them".to_owned();
+            let why = "the buffer has no room for them, or the process is ending".to_owned();
             (Box::new(Self { stored, ..self }), why)
         })
     }

@@ -206,6 +206,26 @@ impl Duplicates {
         self.write(&key, None, dedupe.ttl.min(TTL_MAX));
     }
 
+    /// Remembers again what was forgotten too early: it was delivered after all. Not where a repeat has come
+    /// meanwhile.
+    pub(super) fn regain(
+        &self,
+        route: &Arc<str>,
+        upstream: &Arc<str>,
+        dedupe: &Dedupe,
+        by: WebhookId,
+    ) {
+        let key = Arc::new(Key::new(route, upstream, dedupe));
+        let (ttl, by) = (dedupe.ttl.min(TTL_MAX), Some(by));
+        let flights = self.flights();
+        if flights.contains_key(&key) || self.accepted.contains_key(&key) {
+            return;
+        }
+        self.accepted.insert(Arc::clone(&key), Mark { ttl, by });
+        drop(flights);
+        self.write(&key, by, ttl);
+    }
+
     fn write(&self, key: &Key, by: Option<WebhookId>, ttl: Duration) {
         if let Some(spool) = self.spool.get() {
             let now = Arrival::now().unix_ms();

@@ -191,6 +191,15 @@ impl<R: Road> Worker<R> {
         self.ended(End::Discarded, delivery);
     }
 
+    /// One that was discarded while an attempt at it was under way, and delivered by that attempt.
+    pub(super) fn delivered_all_the_same(&self, delivery: &Delivery) {
+        if let Some(dedupe) = &delivery.overlay.dedupe {
+            let (route, upstream) = (&delivery.webhook.route, delivery.upstream.name());
+            self.duplicates
+                .regain(route, upstream, dedupe, delivery.webhook.id);
+        }
+    }
+
     /// Those whose senders wait.
     fn under_way(&self, filter: &Filter) -> Moved {
         let carried = self.recent.all_carried().into_iter();

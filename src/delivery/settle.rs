@@ -36,6 +36,9 @@ impl<R: Road> Worker<R> {
                 self.ended(End::Delivered, &delivery);
                 delivery.accept();
                 delivery.settle();
+                if self.is_discarded(ticket) {
+                    self.delivered_all_the_same(&delivery);
+                }
                 drop(delivery);
                 return self.tell_fill();
             }

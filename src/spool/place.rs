@@ -1,7 +1,7 @@
 //! Where the bytes are: a directory for one process, with its lock and a count of what was promised.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -78,12 +78,15 @@ impl Place {
         })
     }
 
-    /// The engine's file: made if it is not there, and from then on the same one or none.
+    /// The engine's file: made where nothing was ever kept, and from then on the same one or none.
     pub(super) fn open(&mut self) -> io::Result<Option<File>> {
         match self {
             Self::Directory {
                 file: Some(file), ..
             } => file.try_clone().map(Some),
+            Self::Directory { path, .. } if !path.join(FILE_NAME).exists() && !self.is_new() => {
+                Err(io::Error::new(ErrorKind::InvalidData, "its file is gone"))
+            }
             Self::Directory { path, file, .. } => {
                 let opened = private(&path.join(FILE_NAME))?;
                 sync(path)?;
@@ -218,7 +221,9 @@ impl Place {
 
 /// Whether there is a spool in that directory.
 pub(super) fn is_there(directory: &Path) -> bool {
-    directory.join(FILE_NAME).exists()
+    [FILE_NAME, COUNT_NAME]
+        .iter()
+        .any(|name| directory.join(name).exists())
 }
 
 /// Opens a file that only its owner may read, or makes it.

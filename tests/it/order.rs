@@ -58,6 +58,29 @@ async fn a_webhook_waits_until_the_one_before_it_has_been_tried_again() {
 }
 
 #[tokio::test]
+async fn a_webhook_waits_for_one_that_came_before_its_route_was_away() {
+    let (mut upstream, permits) = Upstream::awaiting().await;
+    let toml = in_order(&upstream, "pointer = \"/invoice\"");
+    let mut gate = Gate::start(&toml).await;
+    held(&gate, r#"{"invoice":7,"state":"sent"}"#).await;
+    assert!(upstream.next().await.text().contains("sent"));
+
+    gate.apply(&toml.replace("routes.hook", "routes.other"))
+        .await;
+    gate.apply(&toml).await;
+    held(&gate, r#"{"invoice":7,"state":"paid"}"#).await;
+    held(&gate, r#"{"invoice":8,"state":"sent"}"#).await;
+
+    assert_eq!(
+        upstream.next().await.text(),
+        r#"{"invoice":8,"state":"sent"}"#
+    );
+    assert!(upstream.is_quiet());
+    permits.add_permits(3);
+    assert!(upstream.next().await.text().contains("paid"));
+}
+
+#[tokio::test]
 async fn a_webhook_waits_no_more_for_one_that_was_given_up() {
     let mut upstream = Upstream::start(|request| match request.text().contains("bad") {
         true => Act::status(410),

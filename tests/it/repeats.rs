@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::webhooks::webhooks;
+use crate::support::webhooks::{until, webhooks};
 use crate::support::{Absent, Act, Call, Gate, Upstream, folder, github, hook, hook_to};
 
 fn dedupe(with: &str) -> String {
@@ -193,4 +193,27 @@ async fn a_repeat_of_what_one_of_two_upstreams_has_refused_for_good_is_a_duplica
     assert_eq!(heard(&gate, call()).await, (200, "ok".to_owned()));
 
     assert_eq!(heard(&gate, call()).await, (200, "duplicate".to_owned()));
+}
+
+#[tokio::test]
+async fn a_repeat_of_what_was_delivered_although_it_was_discarded_is_a_duplicate() {
+    let (mut upstream, permits) = Upstream::awaiting().await;
+    let early = "ack = \"early\"\nlossy = true\n";
+    let toml = hook(&upstream) + early + &dedupe("header = \"X-Delivery\"");
+    let gate = Gate::start(&toml).await;
+    let call = || Call::post("/hook", "{}").field("x-delivery", "1");
+    let first = call().send(gate.address).await;
+    let id = first.field("hookgate-id").unwrap();
+    upstream.next().await;
+
+    let (_, said) = webhooks(&gate, &["discard", id]).await;
+
+    assert!(
+        said.starts_with("1 in an attempt, which is finished"),
+        "{said}"
+    );
+    permits.add_permits(1);
+    until(&gate, &["find", id], "delivered, 1 attempt", 1).await;
+    assert_eq!(heard(&gate, call()).await, (200, "duplicate".to_owned()));
+    assert!(upstream.is_quiet());
 }

@@ -103,6 +103,22 @@ async fn a_damaged_file_is_refused_wherever_the_damage_is() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_gone_is_missed_and_not_made_anew() {
+    let folder = with_one(SPOOL, &[], "x").await;
+    std::fs::remove_file(file(folder.path())).unwrap();
+    let told = "error: the spool `spool` is damaged: its file is gone; put the directory back from a copy, or move it \
+         away to start without what it holds\n";
+
+    let said = refused(folder.path(), SPOOL, &[]).await;
+
+    assert_eq!((said.code, said.err.as_str()), (78, told));
+    assert!(!file(folder.path()).exists());
+    let said = tool(folder.path(), &["check", "--config", "config.toml"], &[]).await;
+    assert_eq!(said.code, 78, "{}", said.err);
+    assert!(said.err.ends_with(told), "{}", said.err);
+}
+
+#[tokio::test]
 async fn a_spool_that_an_older_engine_wrote_is_told_by_its_version() {
     /// Where the engine's two commit slots say in which version they are.
     const VERSIONS: [usize; 2] = [64, 192];

@@ -131,11 +131,13 @@ async fn only_returned_deliveries_count() {
         HeaderValue::from_static("ci"),
     );
     let first = Overlay {
+        part: 1,
         changes: vec![Change::Set(kind.0, kind.1)],
         upstream: Some("ci".into()),
         ..Overlay::default()
     };
     let second = Overlay {
+        part: 2,
         body: Some("el".into()),
         ..Overlay::default()
     };

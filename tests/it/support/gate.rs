@@ -1,5 +1,6 @@
 //! The real binary with a configuration of the test's own, and its log.
 
+use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -192,10 +193,16 @@ impl Gate {
 
     /// Writes another configuration over the first one and has it put in force.
     pub async fn apply(&mut self, toml: &str) {
+        const RELOADED: &str = "configuration reloaded";
+        let is_reloaded = |line: &String| line.contains(RELOADED);
+        let left = Cell::new(self.log().iter().filter(|line| is_reloaded(line)).count());
         self.write(toml);
         self.signal("HUP");
-        self.wait_for_log(|line| line["msg"] == "configuration reloaded")
-            .await;
+        // One more than there were.
+        self.wait_for_log(|line| {
+            line["msg"] == RELOADED && left.replace(left.get().saturating_sub(1)) == 0
+        })
+        .await;
     }
 
     /// Writes a configuration that is refused; what the operator reads.
